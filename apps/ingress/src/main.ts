@@ -1,0 +1,47 @@
+import { configOrExit } from '@stems/config/environment'
+import { createQuarantine } from '@stems/queue/quarantine'
+import { connectImpatiently, disconnect } from '@stems/queue/redis'
+import { createSubmitter } from '@stems/queue/submit'
+import { listenOrExit } from '@stems/telemetry/listen'
+import { createLog } from '@stems/telemetry/log'
+import { closeOnSignal } from '@stems/telemetry/shutdown'
+import { createAdmission } from './admit.ts'
+import { readConfig } from './config.ts'
+import { createIngressMetrics } from './metrics.ts'
+import { createServer } from './server.ts'
+
+const SUBMIT_DEADLINE_MS = 1500 // every answer leaves within 2 s
+const SHUTDOWN_LIMIT_MS = 10_000
+
+const config = configOrExit(() => readConfig(process.env))
+const log = createLog('ingress', config.logLevel)
+if (!config.authRequired) log.warn({}, 'auth.none: anybody who finds the URL can send callbacks')
+
+const redis = connectImpatiently(config.redisUrl, log)
+const submitter = createSubmitter({ redis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS })
+const quarantine = createQuarantine({
+  redis,
+  prefix: config.queuePrefix,
+  limit: config.quarantineMax,
+  deadlineMs: SUBMIT_DEADLINE_MS,
+})
+const metrics = createIngressMetrics()
+const server = await createServer({
+  log,
+  metrics,
+  secrets: config.secrets,
+  authRequired: config.authRequired,
+  admit: createAdmission({ secrets: config.secrets, submitter, quarantine }),
+  health: {
+    notReady: () => (redis.status === 'ready' ? [] : ['Redis is away']),
+    metrics: metrics.registry,
+  },
+})
+await listenOrExit(server, { host: config.host, port: config.port, variable: 'PORT' }, log)
+
+closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
+  await server.close()
+  await submitter.close()
+  await quarantine.close()
+  disconnect(redis)
+})

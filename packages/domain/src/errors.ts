@@ -1,0 +1,64 @@
+/**
+ * What a failure means for the next step.
+ * - `never`: trying again cannot help.
+ * - `later`: the same request may succeed later.
+ * - `refresh-url`: the link is dead, the file may be alive; only a fresh link helps.
+ */
+export type Verdict = 'never' | 'later' | 'refresh-url'
+
+/** Why a stem could not be saved, in the words that end up in the manifest. */
+export type FailureCode =
+  | 'blocked'
+  | 'gone'
+  | 'refused'
+  | 'not_audio'
+  | 'too_large'
+  | 'rate_limited'
+  | 'unavailable'
+  | 'network'
+  | 'stalled'
+  | 'truncated'
+  | 'store'
+  | 'interrupted'
+
+/** A failure of one stem. Its `message` is for people: what happened and what can be done. */
+export class StemError extends Error {
+  readonly code: FailureCode
+  readonly verdict: Verdict
+  /** The far side asked for this much patience, in milliseconds. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    code: FailureCode,
+    verdict: Verdict,
+    message: string,
+    options: ErrorOptions & { retryAfterMs?: number | undefined } = {},
+  ) {
+    super(message, options)
+    this.name = 'StemError'
+    this.code = code
+    this.verdict = verdict
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/** The URL may not be fetched under this configuration. Its host is named, so that a provider's move is noticed. */
+export class BlockedUrlError extends StemError {
+  readonly host: string
+
+  constructor(host: string, reason: string) {
+    super(
+      'blocked',
+      'never',
+      `${host} was not asked: ${reason}. If the provider serves from it, add it to DOWNLOAD_ALLOWED_HOSTS and replay.`,
+    )
+    this.host = host
+  }
+}
+
+/** The link is dead: 401, 403, 404 or 410. */
+export class DeadLinkError extends StemError {
+  constructor(status: number) {
+    super('gone', 'refresh-url', `the far side answered ${status}: the link is dead or the file is deleted.`)
+  }
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import type { Separation } from './separation.ts'
+
+/** A stem that is whole under its final name. */
+export const savedStemSchema = z.object({
+  status: z.literal('saved'),
+  file: z.string(),
+  bytes: z.number().int().nonnegative(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  content_type: z.string(),
+  source_url: z.string(),
+  saved_at: z.iso.datetime(),
+})
+
+/** A stem that was given up, with the reason. */
+export const failedStemSchema = z.object({
+  status: z.literal('failed'),
+  source_url: z.string(),
+  error: z.object({ code: z.string(), message: z.string() }),
+})
+
+const emptyStemSchema = z.object({ status: z.literal('empty') })
+
+/** `manifest.json`, version 1: the account of one separation, written last. */
+export const manifestSchema = z.object({
+  version: z.literal(1),
+  task_id: z.string(),
+  type: z.enum(['separate_vocal', 'split_stem', 'unknown']),
+  status: z.enum(['complete', 'partial', 'failed']),
+  code: z.number().int(),
+  msg: z.string(),
+  received_at: z.iso.datetime(),
+  finished_at: z.iso.datetime(),
+  stems: z.record(z.string(), z.discriminatedUnion('status', [savedStemSchema, failedStemSchema, emptyStemSchema])),
+})
+
+export type SavedStem = z.infer<typeof savedStemSchema>
+export type FailedStem = z.infer<typeof failedStemSchema>
+export type StemOutcome = SavedStem | FailedStem
+export type Manifest = z.infer<typeof manifestSchema>
+
+/**
+ * The manifest of a separation whose stems have all come to an end.
+ *
+ * @param separation what the callback said
+ * @param outcomes by stem name; a stem with a link and without an outcome is reported as failed, never left out
+ * @param finishedAt ISO time
+ */
+export const buildManifest = (
+  separation: Separation,
+  outcomes: ReadonlyMap<string, StemOutcome>,
+  finishedAt: string,
+): Manifest => {
+  const stems = separation.stems.map(({ name, url }) => {
+    const outcome = url === null ? ({ status: 'empty' } as const) : (outcomes.get(name) ?? unaccounted(url))
+    return [name, outcome] as const
+  })
+  return {
+    version: 1,
+    task_id: separation.taskId,
+    type: separation.type,
+    status: statusOf(stems.map(([, outcome]) => outcome.status)),
+    code: separation.code,
+    msg: separation.msg,
+    received_at: separation.receivedAt,
+    finished_at: finishedAt,
+    stems: Object.fromEntries(stems),
+  }
+}
+
+const statusOf = (stems: ReadonlyArray<'saved' | 'failed' | 'empty'>): Manifest['status'] => {
+  if (!stems.includes('saved')) return 'failed'
+  return stems.includes('failed') ? 'partial' : 'complete'
+}
+
+const unaccounted = (url: string): FailedStem => ({
+  status: 'failed',
+  source_url: url,
+  error: { code: 'interrupted', message: 'the download ended without a result. Replay the separation.' },
+})

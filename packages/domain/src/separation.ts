@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { stemNameSchema } from './stem-name.ts'
+import { taskIdSchema } from './task-id.ts'
+
+/** One stem as the provider named it: where it can be fetched, or `null` where the provider gave no link. */
+export const namedStemSchema = z.object({ name: stemNameSchema, url: z.string().nullable() })
+
+/** What a callback says once the provider's dialect is taken off it. */
+export const separationSchema = z.object({
+  taskId: taskIdSchema,
+  type: z.enum(['separate_vocal', 'split_stem', 'unknown']),
+  /** The provider's code, kept as it came; 200 is success. */
+  code: z.number().int(),
+  msg: z.string(),
+  receivedAt: z.iso.datetime(),
+  stems: z.array(namedStemSchema),
+})
+
+export type NamedStem = z.infer<typeof namedStemSchema>
+export type Separation = z.infer<typeof separationSchema>
+
+/**
+ * Does a callback that came later say something that the earlier one did not: a link for a stem that had none, another
+ * link, or a new stem? An exact repeat, a failure after a success, and a link for a stem that is already saved are not news.
+ *
+ * @param known the separation as it stands
+ * @param later the separation of a later callback for the same task
+ * @param saved names of the stems that are saved already
+ */
+export const isNews = (known: Separation, later: Separation, saved: ReadonlySet<string> = new Set()): boolean => {
+  const urls = new Map(known.stems.map((stem) => [stem.name, stem.url]))
+  return later.stems.some((stem) => stem.url !== null && !saved.has(stem.name) && urls.get(stem.name) !== stem.url)
+}
+
+/**
+ * The union of two callbacks for one task: every stem that either of them named, under the newest link, so that a late
+ * failure message, or a callback with fewer stems, never makes a stem disappear from the account.
+ *
+ * @param known the separation as it stands
+ * @param later the separation of a later callback for the same task
+ */
+export const mergeSeparations = (known: Separation, later: Separation): Separation => {
+  const stems = new Map(known.stems.map((stem) => [stem.name, stem]))
+  for (const stem of later.stems) {
+    if (stem.url !== null || !stems.has(stem.name)) stems.set(stem.name, stem)
+  }
+  const teller = hasLinks(later) || !hasLinks(known) ? later : known
+  return { ...teller, stems: [...stems.values()] }
+}
+
+/** Is there anything to fetch? */
+export const hasLinks = (separation: Separation): boolean => separation.stems.some((stem) => stem.url !== null)

@@ -1,0 +1,67 @@
+import type { SavedStem } from '@stems/domain/manifest'
+import type { Separation } from '@stems/domain/separation'
+import type { JobsOptions } from 'bullmq'
+
+/** The queues, by the names under which Redis and Bull Board know them. */
+export const QUEUES = { separations: 'separations', stems: 'stems', quarantine: 'quarantine' } as const
+
+/** Data of a job in `separations`. Ingress writes it once; from then on only the worker that holds the job does. */
+export type SeparationJob = {
+  separation: Separation
+  /** Tells the callback that made this job from a later one for the same task. */
+  nonce: string
+  /** How often the separation has been driven; children of each run have ids of their own. */
+  run: number
+}
+
+/** What a finished job in `separations` returns: enough to judge a callback that comes later. */
+export type SeparationResult = { status: 'complete' | 'partial' | 'failed'; nonce: string; saved: string[] }
+
+/** Data of a job in `stems`. */
+export type StemJob = { taskId: string; stem: string; url: string }
+
+/** What a finished job in `stems` returns. */
+export type StemResult = { stem: string; saved: SavedStem }
+
+/** Data of a job in `quarantine`: a verified payload that nobody here can read yet, whole. */
+export type QuarantineJob = { taskId: string; reason: string; receivedAt: string; payload: unknown }
+
+// The prefix keeps ids of digits alone apart from BullMQ's own; a dot stands in neither task ids nor stem names.
+export const separationJobId = (taskId: string): string => `sep_${taskId}`
+export const stemJobId = (taskId: string, run: number, stem: string): string => `sep_${taskId}.${run}.${stem}`
+
+/** Takes the run and the stem's name out of a child's job key; `undefined` for a key of another form. */
+export const parseStemJobKey = (key: string): { run: number; stem: string } | undefined => {
+  const [, run, stem] = /\.(\d+)\.([^.]+)$/.exec(key) ?? []
+  return run && stem ? { run: Number(run), stem } : undefined
+}
+
+const DAY_S = 24 * 3600
+
+/**
+ * How long finished jobs are remembered. A job that is remembered answers a repeat with `duplicate`; the provider keeps
+ * files for 14 days, so nothing worth a repeat is older. Afterwards the store itself keeps a repeat from downloading.
+ */
+export const RETENTION_S = 30 * DAY_S
+const separationRetention = { age: RETENTION_S, count: 100_000 }
+const stemRetention = { age: RETENTION_S, count: 200_000 }
+
+/** Options of a job in `separations`. It is tried until its manifest is written: the account must not end in a shrug. */
+export const separationJobOptions = (taskId: string): JobsOptions => ({
+  jobId: separationJobId(taskId),
+  attempts: 100_000,
+  backoff: { type: 'custom' },
+  stackTraceLimit: 3,
+  removeOnComplete: separationRetention,
+  removeOnFail: separationRetention,
+})
+
+/** Options of a job in `stems`, without its parent. A failure must neither fail the parent nor be forgotten by it. */
+export const stemJobOptions = (attempts: number): JobsOptions => ({
+  attempts,
+  backoff: { type: 'custom' },
+  stackTraceLimit: 3,
+  ignoreDependencyOnFailure: true,
+  removeOnComplete: stemRetention,
+  removeOnFail: stemRetention,
+})

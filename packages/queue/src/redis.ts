@@ -1,0 +1,66 @@
+import { Redis } from 'ioredis'
+
+/** What this room asks of a logger. */
+export type Log = {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+const retryStrategy = (times: number): number => Math.min(times * 100, 1000)
+
+/**
+ * A connection for those who must answer somebody: a command fails within a second instead of waiting for Redis.
+ * It never gives up reconnecting. A command that timed out may have been carried out all the same.
+ *
+ * @param url `redis:` or `rediss:`
+ */
+export const connectImpatiently = (url: string, log: Log): Redis =>
+  reportOutages(
+    new Redis(url, {
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+      connectTimeout: 1000,
+      commandTimeout: 1000,
+      socketTimeout: 2000,
+      retryStrategy,
+    }),
+    log,
+  )
+
+/**
+ * A connection for workers: commands wait for Redis to come back, for as long as it takes.
+ *
+ * @param url `redis:` or `rediss:`
+ */
+export const connectPatiently = (url: string, log: Log): Redis =>
+  reportOutages(new Redis(url, { maxRetriesPerRequest: null, connectTimeout: 2000, retryStrategy }), log)
+
+// One line when Redis goes and one when it is back; the reconnect attempts between them would bury both.
+const reportOutages = (redis: Redis, log: Log): Redis => {
+  let away = false
+  redis.on('error', (error) => {
+    log.debug({ error: error.message }, 'redis.error')
+    if (away || redis.status === 'ready') return
+    away = true
+    log.warn({ error: error.message || 'connection refused' }, 'redis.away')
+  })
+  redis.on('close', () => {
+    if (!away) log.warn({}, 'redis.away')
+    away = true
+  })
+  redis.on('ready', () => {
+    log.info({}, 'redis.ready')
+    away = false
+  })
+  return redis
+}
+
+/**
+ * Closes a connection without waiting for a Redis that may never answer. Safe to call twice.
+ */
+export const disconnect = (redis: Redis): void => {
+  redis.removeAllListeners('close')
+  redis.disconnect()
+}

@@ -1,0 +1,129 @@
+import type { SavedStem, StemOutcome } from '@stems/domain/manifest'
+import { mergeSeparations, type Separation } from '@stems/domain/separation'
+import { type Job, Queue, WaitingChildrenError, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { backoffMs } from './backoff.ts'
+import { readFailure } from './failure.ts'
+import {
+  parseStemJobKey,
+  QUEUES,
+  type SeparationJob,
+  type SeparationResult,
+  type StemJob,
+  type StemResult,
+  stemJobId,
+  stemJobOptions,
+} from './jobs.ts'
+import type { Log } from './redis.ts'
+import { createResentBox } from './resent.ts'
+import { sharedWorkerOptions } from './worker-options.ts'
+
+export type SeparationsWorkerOptions = {
+  /** A patient connection; it stays the caller's to close. */
+  redis: Redis
+  prefix: string
+  /** Attempts per stem. */
+  attempts: number
+  /** Called when every stem has come to an end: writes the manifest and returns its status. May be called again. */
+  finish: (separation: Separation, outcomes: ReadonlyMap<string, StemOutcome>) => Promise<SeparationResult['status']>
+  log: Log
+}
+
+type SeparationsJob = Job<SeparationJob, SeparationResult>
+
+/**
+ * The step job of a separation: plan one child per stem, give the worker free until all have ended, finish.
+ * Each step may be repeated after a crash; none may assume that it runs for the first time.
+ */
+export const createSeparationsWorker = ({ redis, prefix, attempts, finish, log }: SeparationsWorkerOptions) => {
+  const stems = new Queue<StemJob, StemResult>(QUEUES.stems, { connection: redis, prefix })
+  stems.on('error', () => {}) // the connection reports its own outages
+  const resent = createResentBox(redis, prefix)
+
+  const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
+    await adoptResent(job)
+    await planStems(job)
+    if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
+    const outcomes = await collectOutcomes(job)
+    const status = await finish(job.data.separation, outcomes)
+    const saved = [...outcomes].filter(([, outcome]) => outcome.status === 'saved').map(([name]) => name)
+    return { status, nonce: job.data.nonce, saved }
+  }
+
+  // A later callback with news starts another run, with children of its own.
+  const adoptResent = async (job: SeparationsJob): Promise<void> => {
+    const later = await resent.peek(job.data.separation.taskId)
+    if (!later || later.nonce === job.data.nonce) return
+    const separation = mergeSeparations(job.data.separation, later.separation)
+    await job.updateData({ separation, nonce: later.nonce, run: job.data.run + 1 })
+  }
+
+  // Adding a child that the parent knows as failed would make the parent wait for ever, so only unknown ones are added.
+  const planStems = async (job: SeparationsJob): Promise<void> => {
+    const { separation, run } = job.data
+    const known = await knownChildren(job)
+    const missing = separation.stems.flatMap(({ name, url }) => {
+      const jobId = stemJobId(separation.taskId, run, name)
+      if (url === null || known.has(`${stems.qualifiedName}:${jobId}`)) return []
+      const parent = { id: job.id as string, queue: job.queueQualifiedName }
+      const data: StemJob = { taskId: separation.taskId, stem: name, url }
+      return [{ name: 'stem', data, opts: { ...stemJobOptions(attempts), jobId, parent } }]
+    })
+    if (missing.length === 0) return
+    const added = await stems.addBulk(missing)
+    // A refused child comes back with a number for an id instead of an error.
+    const refused = added.filter((child) => typeof child.id !== 'string')
+    if (refused.length > 0) throw new Error(`Redis refused ${refused.length} of ${added.length} stem jobs`)
+  }
+
+  const worker = new Worker<SeparationJob, SeparationResult>(
+    QUEUES.separations,
+    (job, token) => drive(job, token as string),
+    {
+      ...sharedWorkerOptions,
+      connection: redis,
+      prefix,
+      concurrency: 16,
+      settings: { backoffStrategy: (made) => backoffMs(made, 1000, 60_000) },
+    },
+  )
+  worker.on('error', (error) => log.debug({ error: error.message }, 'separations.worker_error'))
+  worker.on('failed', (job, error) => {
+    log.warn({ taskId: job?.data.separation.taskId, attempt: job?.attemptsMade, error: error.message }, 'separation.failed')
+  })
+  return {
+    /** Takes no new work, waits for what runs (steps take milliseconds), and leaves. Safe to call twice. */
+    close: async () => {
+      await worker.close()
+      await stems.close()
+    },
+  }
+}
+
+const knownChildren = async (job: SeparationsJob): Promise<Set<string>> => {
+  const { processed, unprocessed, failed, ignored } = await job.getDependencies()
+  return new Set([
+    ...Object.keys(processed ?? {}),
+    ...Object.keys(ignored ?? {}),
+    ...(unprocessed ?? []),
+    ...(failed ?? []),
+  ])
+}
+
+// Of several runs the last one counts.
+const collectOutcomes = async (job: SeparationsJob): Promise<Map<string, StemOutcome>> => {
+  const urls = new Map(job.data.separation.stems.map(({ name, url }) => [name, url]))
+  const saved: [string, SavedStem][] = Object.entries(await job.getChildrenValues<StemResult>()).map(
+    ([key, result]) => [key, result.saved],
+  )
+  const failed = Object.entries(await job.getIgnoredChildrenFailures()).map(([key, reason]): [string, StemOutcome] => [
+    key,
+    { status: 'failed', source_url: urls.get(parseStemJobKey(key)?.stem ?? '') ?? '', error: readFailure(reason) },
+  ])
+  const ended = [...saved, ...failed].flatMap(([key, outcome]) => {
+    const child = parseStemJobKey(key)
+    return child ? [{ ...child, outcome }] : []
+  })
+  ended.sort((a, b) => a.run - b.run)
+  return new Map(ended.map(({ stem, outcome }) => [stem, outcome]))
+}

@@ -1,0 +1,119 @@
+import type { SavedStem } from '@stems/domain/manifest'
+import { type Job, Queue, WaitingError, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { backoffMs } from './backoff.ts'
+import { RetryableError, toQueueError } from './failure.ts'
+import { QUEUES, type StemJob, type StemResult } from './jobs.ts'
+import type { Log } from './redis.ts'
+import { sharedWorkerOptions } from './worker-options.ts'
+
+/** What a download is told about the attempt it runs in. */
+export type Attempt = {
+  /** 1 for the first try. */
+  number: number
+  /** Aborted when the process shuts down or the job's lock is lost. */
+  signal: AbortSignal
+  /** Shows how far the download is; `total` is null where the far side does not say. */
+  progress: (bytes: number, total: number | null) => void
+}
+
+export type StemsWorkerOptions = {
+  /** A patient connection; it stays the caller's to close. */
+  redis: Redis
+  prefix: string
+  /** Stems at once in this process. */
+  concurrency: number
+  /** Stems at once over all workers; `undefined` for no limit. */
+  globalConcurrency: number | undefined
+  /** First wait between two attempts. */
+  backoffMs: number
+  /** Brings one stem home. Throws StemError. */
+  save: (stem: StemJob, attempt: Attempt) => Promise<SavedStem>
+  log: Log
+}
+
+const LONGEST_BACKOFF_MS = 15 * 60_000
+const PROGRESS_INTERVAL_MS = 500
+
+/** Takes stems from the queue and gives each to `save`, with as many attempts as the job allows. */
+export const createStemsWorker = (options: StemsWorkerOptions) => {
+  const { redis, prefix, save, log } = options
+
+  const attempt = async (job: Job<StemJob, StemResult>, token?: string, signal?: AbortSignal): Promise<StemResult> => {
+    const aborted = signal ?? new AbortController().signal
+    try {
+      const progress = progressOf(job)
+      const saved = await save(job.data, { number: job.attemptsMade + 1, signal: aborted, progress })
+      return { stem: job.data.stem, saved }
+    } catch (error) {
+      if (aborted.aborted && aborted.reason === SHUTDOWN) {
+        // Handed back, not failed: the next worker starts at once and no attempt is spent.
+        await job.moveToWait(token)
+        throw new WaitingError()
+      }
+      throw toQueueError(error)
+    }
+  }
+
+  const worker = new Worker<StemJob, StemResult>(
+    QUEUES.stems,
+    // BullMQ passes the signal only to a function that declares three parameters.
+    (job, token, signal) => attempt(job, token, signal),
+    {
+      ...sharedWorkerOptions,
+      connection: redis,
+      prefix,
+      concurrency: options.concurrency,
+      settings: {
+        backoffStrategy: (made, _type, error) =>
+          backoffMs(
+            made,
+            options.backoffMs,
+            LONGEST_BACKOFF_MS,
+            error instanceof RetryableError ? error.retryAfterMs : undefined,
+          ),
+      },
+    },
+  )
+  worker.on('error', (error) => log.debug({ error: error.message }, 'stems.worker_error'))
+  // Another worker may hold the stem by now. Two at work waste a download; the store keeps them from harming it.
+  worker.on('lockRenewalFailed', (ids) => {
+    for (const id of ids) worker.cancelJob(id, 'lock lost')
+  })
+  const limited = limitOverAllWorkers(options)
+
+  return {
+    /**
+     * Takes no new work and waits for the downloads that run; those that have not ended after `drainMs` are aborted
+     * and handed back. Safe to call twice.
+     */
+    close: async (drainMs: number) => {
+      const timer = setTimeout(() => worker.cancelAllJobs(SHUTDOWN), drainMs)
+      await worker.close()
+      clearTimeout(timer)
+      await limited.close()
+    },
+  }
+}
+
+const SHUTDOWN = 'shutdown'
+
+// The limit stands in Redis: the worker that started last has set it for all.
+const limitOverAllWorkers = ({ redis, prefix, globalConcurrency, log }: StemsWorkerOptions) => {
+  const queue = new Queue(QUEUES.stems, { connection: redis, prefix })
+  queue.on('error', () => {})
+  const set = globalConcurrency ? queue.setGlobalConcurrency(globalConcurrency) : queue.removeGlobalConcurrency()
+  set.catch((error: Error) => log.warn({ error: error.message }, 'stems.global_concurrency_not_set'))
+  return queue
+}
+
+// Progress is for eyes: at most twice a second, and a Redis that is away must not fail the download.
+const progressOf = (job: Job) => {
+  let shownAt = 0
+  return (bytes: number, total: number | null) => {
+    const now = Date.now()
+    if (now - shownAt < PROGRESS_INTERVAL_MS && bytes !== total) return
+    shownAt = now
+    job.updateProgress({ bytes, total }).catch(() => {})
+  }
+}

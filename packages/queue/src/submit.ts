@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isNews, type Separation } from '@stems/domain/separation'
+import { type Job, Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { withDeadline } from './deadline.ts'
+import { QUEUES, type SeparationJob, type SeparationResult, separationJobId, separationJobOptions } from './jobs.ts'
+import { createResentBox } from './resent.ts'
+
+/** `accepted`: there is work to do. `duplicate`: all that the callback says is known already. */
+export type SubmitAnswer = 'accepted' | 'duplicate'
+
+type StoredJob = Job<SeparationJob, SeparationResult>
+
+/**
+ * The way of a separation into the queue. When {@link Submitter.submit} has returned, Redis has it.
+ *
+ * @param redis a connection that fails fast; it stays the caller's to close
+ * @param deadlineMs after which a submit that Redis has not acknowledged is given up
+ */
+export const createSubmitter = ({ redis, prefix, deadlineMs }: { redis: Redis; prefix: string; deadlineMs: number }) => {
+  const queue = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, {
+    connection: redis,
+    prefix,
+    // Both, or a Redis that is away at start makes this queue refuse for ever.
+    skipWaitingForReady: true,
+    skipVersionCheck: true,
+  })
+  queue.on('error', () => {}) // the connection reports its own outages
+  const resent = createResentBox(redis, prefix)
+
+  const submitNow = async (separation: Separation, signal: AbortSignal): Promise<SubmitAnswer> => {
+    const nonce = randomUUID()
+    await queue.add('separation', { separation, nonce, run: 1 }, separationJobOptions(separation.taskId))
+    const stored = await queue.getJob(separationJobId(separation.taskId))
+    if (!stored) return 'accepted' // finished and forgotten between the two commands
+    if (stored.data.nonce === nonce) return 'accepted'
+    return answerRepeat(stored, separation, nonce, signal)
+  }
+
+  // A job for this task is there. Drive it again where that can bring home a stem that is not home yet.
+  const answerRepeat = async (
+    stored: StoredJob,
+    separation: Separation,
+    nonce: string,
+    signal: AbortSignal,
+  ): Promise<SubmitAnswer> => {
+    if (!(await isWorthDriving(stored, separation))) return 'duplicate'
+    await resent.put(separation, nonce)
+    for (;;) {
+      signal.throwIfAborted()
+      const job = await queue.getJob(separationJobId(separation.taskId))
+      if (!job) return submitNow(separation, signal)
+      const state = await job.getState()
+      if (state === 'completed' && job.returnvalue?.nonce === nonce) return 'accepted'
+      if (state === 'completed' || state === 'failed') {
+        // Atomic in Redis: of two callbacks one drives the job, the other finds it driven and looks again.
+        const driven = await job.retry(state, { resetAttemptsMade: true }).then(
+          () => true,
+          (error: Error & { code?: number }) => (typeof error.code === 'number' ? false : Promise.reject(error)),
+        )
+        if (driven) return 'accepted'
+      } else if (state !== 'active' && state !== 'unknown') {
+        return 'accepted' // it will look into the box when its turn comes
+      }
+      // An active job may have looked already, and may end any moment: wait until that is certain.
+      await sleep(20, undefined, { signal })
+    }
+  }
+
+  return {
+    /**
+     * Makes the job of a separation, or drives an ended one again.
+     *
+     * @throws when Redis did not acknowledge in time; the job may exist nevertheless, and submitting again is harmless
+     */
+    submit: (separation: Separation): Promise<SubmitAnswer> =>
+      withDeadline(deadlineMs, (signal) => submitNow(separation, signal)),
+    close: () => queue.close(),
+  }
+}
+
+export type Submitter = ReturnType<typeof createSubmitter>
+
+const isWorthDriving = async (stored: StoredJob, separation: Separation): Promise<boolean> => {
+  const state = await stored.getState()
+  if (state === 'failed') return true
+  const result = stored.returnvalue
+  if (state === 'completed' && result && result.status !== 'complete') return true
+  return isNews(stored.data.separation, separation, new Set(result?.saved))
+}

@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify'
+import type { Registry } from 'prom-client'
+
+/** What an app says of itself. */
+export type Health = {
+  /** Why it cannot serve right now; empty when it can. */
+  notReady: () => Promise<string[]> | string[]
+  metrics: Registry
+}
+
+/**
+ * Adds `/livez` (the process answers), `/readyz` (it can do its work; 503 names the reasons) and `/metrics`.
+ */
+export const addHealthRoutes = (app: FastifyInstance, { notReady, metrics }: Health): void => {
+  app.get('/livez', () => ({ status: 'ok' }))
+  app.get('/readyz', async (_request, reply) => {
+    const reasons = await notReady()
+    if (reasons.length === 0) return { status: 'ok' }
+    return reply.code(503).send({ status: 'not ready', reasons })
+  })
+  app.get('/metrics', async (_request, reply) => {
+    reply.type(metrics.contentType)
+    return await metrics.metrics()
+  })
+}

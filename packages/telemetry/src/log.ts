@@ -1,0 +1,20 @@
+import { type DestinationStream, type Logger, pino } from 'pino'
+
+export type Log = Logger
+
+/**
+ * JSON lines on standard output.
+ *
+ * @param app stands in every line
+ * @param level pino level
+ */
+export const createLog = (app: string, level: string, destination?: DestinationStream): Log =>
+  pino(
+    {
+      level,
+      base: { app },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination ?? pino.destination({ dest: 1, sync: true }), // nothing is lost when the process is killed
+  )
