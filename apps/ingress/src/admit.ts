@@ -1,9 +1,4 @@
-import {
-  parseCallback,
-  readTaskId,
-  UnknownShapeError,
-  type UnreadableTaskIdError,
-} from '@stems/provider/callback'
+import { parseCallback, readTaskId, UnknownShapeError, type UnreadableTaskIdError } from '@stems/provider/callback'
 import { isSignedBy, type ProofSecrets, type SignatureHeaders } from '@stems/provider/proof'
 import type { Quarantine } from '@stems/queue/quarantine'
 import type { Submitter } from '@stems/queue/submit'

@@ -1,7 +1,7 @@
 import fastifySwagger from '@fastify/swagger'
 import { addHealthRoutes, type Health } from '@stems/telemetry/health'
 import type { Log } from '@stems/telemetry/log'
-import fastify, { type FastifyBaseLogger } from 'fastify'
+import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { jsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod'
 import { addCallbackRoute, type CallbackRouteOptions } from './callback-route.ts'
 import { problemOfError, sendProblem } from './problem.ts'
@@ -13,7 +13,7 @@ export const createServer = async ({ log, health, ...callbacks }: ServerOptions)
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     // Fastify would log the URL, and the URL holds the token.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: 15_000,
     routerOptions: { maxParamLength: 512 },

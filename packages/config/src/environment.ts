@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
+import type { z } from 'zod'
 
 /** The environment does not make a configuration. One line per problem; no value of a variable is repeated. */
 export class ConfigError extends Error {
@@ -30,7 +30,7 @@ export const readEnvironment = <Shape extends z.ZodRawShape>(
     if (value !== undefined) values[name] = value
   }
   const parsed = schema.safeParse(values)
-  if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`))
+  if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems)
   return parsed.data
 }

@@ -15,7 +15,11 @@ export const list = () =>
 /** A whole number within bounds. */
 export const integer = ({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }) => {
   const message = `must be a whole number from ${min} to ${max}`
-  return z.string().regex(/^\d{1,16}$/, message).transform(Number).pipe(z.number().min(min, message).max(max, message))
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, message)
+    .transform(Number)
+    .pipe(z.number().min(min, message).max(max, message))
 }
 
 /** `true` or `false`. */

@@ -41,7 +41,13 @@ const infoSchema = z
  */
 export const callbackSchema = z.looseObject({
   code: z
-    .union([z.number().int(), z.string().regex(/^\d{1,6}$/).transform(Number)])
+    .union([
+      z.number().int(),
+      z
+        .string()
+        .regex(/^\d{1,6}$/)
+        .transform(Number),
+    ])
     .describe('200 is success'),
   msg: z.string().nullish(),
   data: z.looseObject({

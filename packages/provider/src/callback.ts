@@ -60,7 +60,9 @@ export const parseCallback = (body: unknown, receivedAt: string): Separation => 
   const info = data.vocal_separation_info ?? data.vocal_removal_info
   const stems = info ? stemsOf(info) : []
   if (code === 200 && stems.length === 0) {
-    throw new UnknownShapeError([{ path: 'data', message: 'says success (code 200) and names no stem that we can read' }])
+    throw new UnknownShapeError([
+      { path: 'data', message: 'says success (code 200) and names no stem that we can read' },
+    ])
   }
   return { taskId: data.task_id, type: info ? typeOf(info) : 'unknown', code, msg: msg ?? '', receivedAt, stems }
 }

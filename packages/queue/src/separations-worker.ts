@@ -89,7 +89,10 @@ export const createSeparationsWorker = ({ redis, prefix, attempts, finish, log }
   )
   worker.on('error', (error) => log.debug({ error: error.message }, 'separations.worker_error'))
   worker.on('failed', (job, error) => {
-    log.warn({ taskId: job?.data.separation.taskId, attempt: job?.attemptsMade, error: error.message }, 'separation.failed')
+    log.warn(
+      { taskId: job?.data.separation.taskId, attempt: job?.attemptsMade, error: error.message },
+      'separation.failed',
+    )
   })
   return {
     /** Takes no new work, waits for what runs (steps take milliseconds), and leaves. Safe to call twice. */

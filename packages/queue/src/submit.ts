@@ -18,7 +18,15 @@ type StoredJob = Job<SeparationJob, SeparationResult>
  * @param redis a connection that fails fast; it stays the caller's to close
  * @param deadlineMs after which a submit that Redis has not acknowledged is given up
  */
-export const createSubmitter = ({ redis, prefix, deadlineMs }: { redis: Redis; prefix: string; deadlineMs: number }) => {
+export const createSubmitter = ({
+  redis,
+  prefix,
+  deadlineMs,
+}: {
+  redis: Redis
+  prefix: string
+  deadlineMs: number
+}) => {
   const queue = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, {
     connection: redis,
     prefix,

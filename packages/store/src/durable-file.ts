@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { link, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -25,11 +25,35 @@ export const writeDurably = async (path: string, text: string): Promise<void> =>
   }
 }
 
-/** Renames within one directory and makes the new name survive a power cut. The file's bytes are flushed already. */
-export const renameDurably = async (from: string, to: string): Promise<void> => {
+// The file's bytes are flushed already; the name follows.
+const renameDurably = async (from: string, to: string): Promise<void> => {
   await rename(from, to)
   await syncDirectory(dirname(to))
 }
+
+/**
+ * Gives a flushed file a name that nobody has yet, in a way that survives a power cut.
+ *
+ * @param from in the same directory as `to`; gone afterwards
+ * @returns false when `to` existed; then nothing has changed
+ */
+export const linkDurably = async (from: string, to: string): Promise<boolean> => {
+  try {
+    await link(from, to)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    if (!code || !NO_HARD_LINKS.includes(code)) throw error
+    await renameDurably(from, to)
+    return true
+  }
+  await rm(from, { force: true })
+  await syncDirectory(dirname(to))
+  return true
+}
+
+// What file systems without hard links answer (exFAT, some network mounts).
+const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
 /** Makes the names in a directory survive a power cut. */
 export const syncDirectory = async (path: string): Promise<void> => {

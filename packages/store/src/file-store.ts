@@ -7,7 +7,8 @@ import { StemError } from '@stems/domain/errors'
 import { type Manifest, manifestSchema } from '@stems/domain/manifest'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { renameDurably, syncDirectory, writeDurably } from './durable-file.ts'
+import mime from 'mime'
+import { linkDurably, syncDirectory, writeDurably } from './durable-file.ts'
 import type { Part, StemStore } from './stem-store.ts'
 
 const MANIFEST = 'manifest.json'
@@ -31,7 +32,13 @@ export const createFileStore = (root: string): StemStore => {
     const hash = createHash('sha256')
     await pipeline(createReadStream(join(folder, file)), hash)
     const { size, mtime } = await stat(join(folder, file))
-    return { file, bytes: size, sha256: hash.digest('hex'), savedAt: mtime.toISOString() }
+    return {
+      file,
+      bytes: size,
+      sha256: hash.digest('hex'),
+      contentType: contentTypeOf(file),
+      savedAt: mtime.toISOString(),
+    }
   }
 
   const createPart: StemStore['createPart'] = async (taskId, stem) => {
@@ -42,14 +49,20 @@ export const createFileStore = (root: string): StemStore => {
 
   const readManifest: StemStore['readManifest'] = async (taskId) => {
     const text = await readFile(join(folderOf(taskId), MANIFEST), 'utf8').catch(ignoreMissing)
-    return text === undefined ? undefined : manifestSchema.parse(JSON.parse(text))
+    return text === undefined ? undefined : parseManifest(text)
+  }
+
+  const publishedPath = (taskId: string, file: string): string => {
+    if (!PUBLISHED_FILE.test(file)) throw new Error(`${JSON.stringify(file)} is no file name of a stem`)
+    return join(folderOf(taskId), file)
   }
 
   const open: StemStore['open'] = async (taskId, file) => {
-    if (!PUBLISHED_FILE.test(file)) return undefined
-    const path = join(folderOf(taskId), file)
+    if (!taskIdSchema.safeParse(taskId).success || !PUBLISHED_FILE.test(file)) return undefined
+    const path = publishedPath(taskId, file)
     const stats = await stat(path).catch(ignoreMissing)
-    return stats?.isFile() ? { bytes: stats.size, stream: () => createReadStream(path) } : undefined
+    if (!stats?.isFile()) return undefined
+    return { bytes: stats.size, contentType: contentTypeOf(file), stream: () => createReadStream(path) }
   }
 
   const asStoreError = storeErrors(root)
@@ -65,6 +78,7 @@ export const createFileStore = (root: string): StemStore => {
         asStoreError(error)
       }
     },
+    remove: (taskId, file) => rm(publishedPath(taskId, file), { force: true }).catch(asStoreError),
     readManifest,
     open,
     check: async () => {
@@ -81,8 +95,7 @@ const partAt = (folder: string, stem: string): Part => {
     writable: () => createWriteStream(path, { flags: 'wx', flush: true, highWaterMark: WRITE_BUFFER_BYTES }),
     publish: async (extension) => {
       const file = `${stem}.${extension}`
-      await renameDurably(path, join(folder, file))
-      return file
+      return (await linkDurably(path, join(folder, file))) ? file : undefined
     },
     discard: () => rm(path, { force: true }),
   }
@@ -96,18 +109,31 @@ const makeFolder = async (root: string, folder: string): Promise<void> => {
   await syncDirectory(dirname(made))
 }
 
+const contentTypeOf = (file: string): string => mime.getType(file) ?? 'application/octet-stream'
+
+// Somebody's broken edit must not keep a separation from being driven again.
+const parseManifest = (text: string): Manifest | undefined => {
+  try {
+    return manifestSchema.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
+
 const ignoreMissing = (error: NodeJS.ErrnoException): undefined => {
   if (error.code !== 'ENOENT') throw error
   return undefined
 }
 
 /** Says what is wrong with the store, in words; the attempt is made again later, when somebody has mended it. */
-const storeErrors = (root: string) => (error: unknown): never => {
-  const { code } = error as NodeJS.ErrnoException
-  const reason = code && REASONS[code]
-  if (!reason) throw error
-  throw new StemError('store', 'later', `the store ${root} ${reason} (${code}).`, { cause: error })
-}
+const storeErrors =
+  (root: string) =>
+  (error: unknown): never => {
+    const { code } = error as NodeJS.ErrnoException
+    const reason = code && REASONS[code]
+    if (!reason) throw error
+    throw new StemError('store', 'later', `the store ${root} ${reason} (${code}).`, { cause: error })
+  }
 
 const REASONS: Record<string, string> = {
   ENOSPC: 'is full: free some space',

@@ -1,0 +1,52 @@
+import { ConfigError, readEnvironment } from '@stems/config/environment'
+import { commonVariables, flag, integer, list, port } from '@stems/config/variables'
+import { isStoreUrl } from '@stems/store/open-store'
+import { z } from 'zod'
+
+const variables = z.object({
+  ...commonVariables,
+  HOST: z.string().default('127.0.0.1'),
+  WORKER_HEALTH_PORT: port().default(3002),
+  STORE_URL: z.string().refine(isStoreUrl, 'must be file:DIR').default('file:./data/stems'),
+  DOWNLOAD_CONCURRENCY: integer({ min: 1, max: 1000 }).default(8),
+  DOWNLOAD_GLOBAL_CONCURRENCY: integer({ min: 1 }).optional(),
+  DOWNLOAD_ATTEMPTS: integer({ min: 1, max: 1000 }).default(10),
+  DOWNLOAD_BACKOFF_MS: integer({ min: 1 }).default(1000),
+  DOWNLOAD_MAX_BYTES: integer({ min: 1 }).default(536_870_912),
+  DOWNLOAD_STALL_MS: integer({ min: 1, max: 3_600_000 }).default(30_000),
+  DOWNLOAD_ALLOWED_HOSTS: list(),
+  DOWNLOAD_ALLOW_PRIVATE: flag().default(false),
+})
+
+const PROVIDER_HOSTS = ['.aiquickdraw.com', 'cdn1.suno.ai']
+const HOST_RULE = /^(\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i
+
+/**
+ * The worker's configuration.
+ *
+ * @param env usually `process.env`
+ * @throws {ConfigError} with every problem at once
+ */
+export const readConfig = (env: NodeJS.ProcessEnv) => {
+  const config = readEnvironment(variables, env)
+  const wrong = config.DOWNLOAD_ALLOWED_HOSTS.filter((rule) => !HOST_RULE.test(rule))
+  if (wrong.length > 0) {
+    throw new ConfigError(wrong.map((rule) => `DOWNLOAD_ALLOWED_HOSTS: ${rule} is neither a host, .domain nor *`))
+  }
+  return {
+    redisUrl: config.REDIS_URL,
+    queuePrefix: config.QUEUE_PREFIX,
+    logLevel: config.LOG_LEVEL,
+    host: config.HOST,
+    healthPort: config.WORKER_HEALTH_PORT,
+    storeUrl: config.STORE_URL,
+    concurrency: config.DOWNLOAD_CONCURRENCY,
+    globalConcurrency: config.DOWNLOAD_GLOBAL_CONCURRENCY,
+    attempts: config.DOWNLOAD_ATTEMPTS,
+    backoffMs: config.DOWNLOAD_BACKOFF_MS,
+    maxBytes: config.DOWNLOAD_MAX_BYTES,
+    stallMs: config.DOWNLOAD_STALL_MS,
+    allowedHosts: config.DOWNLOAD_ALLOWED_HOSTS.length > 0 ? config.DOWNLOAD_ALLOWED_HOSTS : PROVIDER_HOSTS,
+    allowPrivate: config.DOWNLOAD_ALLOW_PRIVATE,
+  }
+}

@@ -1,0 +1,22 @@
+import { buildManifest, type Manifest, type StemOutcome } from '@stems/domain/manifest'
+import type { Separation } from '@stems/domain/separation'
+import type { StemStore } from '@stems/store/stem-store'
+import type { Log } from '@stems/telemetry/log'
+import type { WorkerMetrics } from './metrics.ts'
+
+export type FinishOptions = { store: StemStore; metrics: WorkerMetrics; log: Log }
+
+/** Writes the account of a separation whose stems have all come to an end. Safe to repeat. */
+export const createFinishSeparation =
+  ({ store, metrics, log }: FinishOptions) =>
+  async (separation: Separation, outcomes: ReadonlyMap<string, StemOutcome>): Promise<Manifest['status']> => {
+    const manifest = buildManifest(separation, outcomes, new Date().toISOString())
+    await store.writeManifest(manifest)
+    metrics.separations.inc({ status: manifest.status })
+    const { taskId, code } = separation
+    log.info(
+      { taskId, code, status: manifest.status, stems: Object.keys(manifest.stems).length },
+      'separation.finished',
+    )
+    return manifest.status
+  }

@@ -1,0 +1,40 @@
+import type { QueueCounter } from '@stems/queue/counts'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+
+/** A worker's figures, in a registry of their own; the queues are counted when somebody looks. */
+export const createWorkerMetrics = (counter: QueueCounter) => {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  new Gauge({
+    name: 'stemkeeper_jobs',
+    help: 'Jobs by queue and state',
+    labelNames: ['queue', 'state'] as const,
+    registers,
+    async collect() {
+      this.reset()
+      const counts = await counter.count().catch(() => ({})) // Redis is away: no figure is better than an old one
+      for (const [queue, states] of Object.entries(counts)) {
+        for (const [state, count] of Object.entries(states)) this.set({ queue, state }, count)
+      }
+    },
+  })
+  return {
+    registry,
+    attempts: new Counter({
+      name: 'stemkeeper_stem_attempts_total',
+      help: 'Attempts to save a stem, by outcome',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    bytes: new Counter({ name: 'stemkeeper_saved_bytes_total', help: 'Bytes of saved stems', registers }),
+    separations: new Counter({
+      name: 'stemkeeper_separations_total',
+      help: 'Manifests written, by status',
+      labelNames: ['status'] as const,
+      registers,
+    }),
+  }
+}
+
+export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>

@@ -1,0 +1,80 @@
+import { StemError } from '@stems/domain/errors'
+import type { SavedStem } from '@stems/domain/manifest'
+import type { StemJob } from '@stems/queue/jobs'
+import type { Attempt } from '@stems/queue/stems-worker'
+import type { StemStore } from '@stems/store/stem-store'
+import type { Log } from '@stems/telemetry/log'
+import { identifyAudio } from './audio-check.ts'
+import type { DownloadFile } from './download.ts'
+import type { WorkerMetrics } from './metrics.ts'
+
+export type SaveStemOptions = { store: StemStore; download: DownloadFile; metrics: WorkerMetrics; log: Log }
+
+/** Brings one stem home: stored already? download, check, publish. Safe to repeat at any point. */
+export const createSaveStem = ({ store, download, metrics, log }: SaveStemOptions) => {
+  const fetchStem = async ({ taskId, stem, url }: StemJob, attempt: Attempt): Promise<SavedStem> => {
+    const part = await store.createPart(taskId, stem)
+    try {
+      const { bytes, sha256 } = await download(url, part.writable(), attempt)
+      const { extension, contentType } = await identifyAudio(part.path)
+      const file = await part.publish(extension)
+      if (file === undefined) return await savedByAnother({ taskId, stem, url })
+      const savedAt = new Date().toISOString()
+      metrics.bytes.inc(bytes)
+      return { status: 'saved', file, bytes, sha256, content_type: contentType, source_url: url, saved_at: savedAt }
+    } finally {
+      await part.discard()
+    }
+  }
+
+  const savedByAnother = async (job: StemJob): Promise<SavedStem> => {
+    const saved = await savedBefore(job)
+    if (!saved) throw new StemError('interrupted', 'later', 'the stem appeared and vanished while it was being saved.')
+    return saved
+  }
+
+  // A crash may have come between publishing and recording; a replay asks for stems that are home. Neither downloads
+  // again, unless the bytes are no longer those that the manifest vouches for.
+  const savedBefore = async ({ taskId, stem, url }: StemJob): Promise<SavedStem | undefined> => {
+    const found = await store.find(taskId, stem)
+    if (!found) return undefined
+    const recorded = (await store.readManifest(taskId))?.stems[stem]
+    if (recorded?.status === 'saved' && recorded.file === found.file) {
+      if (recorded.sha256 === found.sha256) return recorded
+      log.warn({ taskId, stem, file: found.file }, 'stem.damaged: fetching it again')
+      await store.remove(taskId, found.file)
+      return undefined
+    }
+    return {
+      status: 'saved',
+      file: found.file,
+      bytes: found.bytes,
+      sha256: found.sha256,
+      content_type: found.contentType,
+      source_url: url,
+      saved_at: found.savedAt,
+    }
+  }
+
+  return async (job: StemJob, attempt: Attempt): Promise<SavedStem> => {
+    const startedAt = performance.now()
+    const report = (outcome: string, details: object) => {
+      const ms = Math.round(performance.now() - startedAt)
+      metrics.attempts.inc({ outcome })
+      log.info(
+        { taskId: job.taskId, stem: job.stem, attempt: attempt.number, ms, outcome, ...details },
+        'stem.attempted',
+      )
+    }
+    try {
+      const before = await savedBefore(job)
+      const saved = before ?? (await fetchStem(job, attempt))
+      report(before ? 'already_saved' : 'saved', { bytes: saved.bytes })
+      return saved
+    } catch (error) {
+      const code = error instanceof StemError ? error.code : 'unexpected'
+      report(code, { error: (error as Error).message })
+      throw error
+    }
+  }
+}
