@@ -40,9 +40,10 @@ export const addCallbackRoute = (app: FastifyInstance, options: CallbackRouteOpt
   const vouched = new WeakSet<FastifyRequest>()
 
   // Before the body is read: who shows neither a token nor a fresh signature costs us nothing.
-  const turnAwayStrangers = async (request: FastifyRequest, reply: FastifyReply) => {
+  const turnAwayStrangers = (request: FastifyRequest, reply: FastifyReply, next: () => void) => {
     if (!authRequired || isKnownToken(tokenOf(request), secrets)) vouched.add(request)
-    else if (!isFreshlySigned(signatureOf(request), secrets, Date.now())) return refuse(reply)
+    else if (!isFreshlySigned(signatureOf(request), secrets, Date.now())) return void refuse(reply)
+    next()
   }
 
   const receive = async (request: FastifyRequest, reply: FastifyReply) => {

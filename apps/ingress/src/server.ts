@@ -31,11 +31,10 @@ export const createServer = async ({ log, health, ...callbacks }: ServerOptions)
     },
     transform: jsonSchemaTransform,
   })
-  await app.register(async (routes) => {
-    addCallbackRoute(routes, callbacks)
-    addHealthRoutes(routes, health)
-    routes.get('/openapi.json', () => app.swagger())
-  })
+  await app.after() // the document lists only the routes that come after its plugin
+  addCallbackRoute(app, callbacks)
+  addHealthRoutes(app, health)
+  app.get('/openapi.json', () => app.swagger())
   return app
 }
 

@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { waitFor } from './wait-for.ts'
+
+/** A line of an app's log. */
+export type LogLine = Record<string, unknown> & { msg: string }
+
+/** An app as a process of its own, as a user would run it. */
+export type App = {
+  /** `http://127.0.0.1:PORT` */
+  url: string
+  process: ChildProcess
+  log: LogLine[]
+  /** All that it wrote, both streams. */
+  output: () => string
+  /** Waits for a line of its log. */
+  logged: (what: string, matches: (line: LogLine) => boolean) => Promise<LogLine>
+  /** Sends a signal and waits for the end. */
+  stop: (signal?: NodeJS.Signals) => Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+/**
+ * Starts an app and waits until it listens.
+ *
+ * @param env all of its environment, besides PATH
+ */
+export const startApp = async (name: 'ingress' | 'worker' | 'board', env: Record<string, string>): Promise<App> => {
+  const app = spawnApp(name, env)
+  const failed = once(app.process, 'exit').then(() =>
+    Promise.reject(new Error(`${name} ended at its start:\n${app.output()}`)),
+  )
+  failed.catch(() => {})
+  const { port } = await Promise.race([failed, app.logged('listening', (line) => line.msg === 'app.listening')])
+  return { ...app, url: `http://127.0.0.1:${port}` }
+}
+
+/** Starts an app and waits for nothing. */
+export const spawnApp = (name: string, env: Record<string, string>): Omit<App, 'url'> => {
+  const main = join(import.meta.dirname, '../../apps', name, 'src/main.ts')
+  const child = spawn(process.execPath, [main], {
+    env: { PATH: process.env.PATH ?? '', HOST: '127.0.0.1', PORT: '0', WORKER_HEALTH_PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const log: LogLine[] = []
+  let output = ''
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    output += `${line}\n`
+    if (line.startsWith('{')) log.push(JSON.parse(line))
+  })
+  child.stderr.on('data', (text) => {
+    output += text
+  })
+  return {
+    process: child,
+    log,
+    output: () => output,
+    logged: (what, matches) => waitFor(`${name}'s log says: ${what}`, () => log.find(matches)),
+    stop: async (signal = 'SIGTERM') => {
+      if (child.exitCode === null && child.signalCode === null) {
+        const gone = once(child, 'exit')
+        child.kill(signal)
+        await gone
+      }
+      return { code: child.exitCode, signal: child.signalCode }
+    },
+  }
+}

@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from './free-port.ts'
+import { waitFor } from './wait-for.ts'
+
+/** A Redis of one's own, as a process that can be stopped, paused and killed. */
+export type RedisServer = {
+  url: string
+  port: number
+  /** The running process. */
+  process: () => ChildProcess
+  /** Starts it again on the same port with the data it had. */
+  start: () => Promise<void>
+  /** Ends the process with a signal and waits until it is gone. */
+  kill: (signal?: NodeJS.Signals) => Promise<void>
+  /** Ends it and removes its data. */
+  close: () => Promise<void>
+}
+
+/** Starts `redis-server` on a free port, with AOF, as Stemkeeper wants its Redis. */
+export const startRedisServer = async (): Promise<RedisServer> => {
+  const port = await freePort()
+  const directory = await mkdtemp(join(tmpdir(), 'stemkeeper-redis-'))
+  let child: ChildProcess | undefined
+
+  const start = async () => {
+    const started = spawn(
+      'redis-server',
+      [
+        ...['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--save', ''],
+        ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction'],
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    let output = ''
+    started.stdout.on('data', (text) => {
+      output += text
+    })
+    const failed = once(started, 'error').then(([error]) => Promise.reject(error))
+    child = started
+    await Promise.race([failed, waitFor('redis-server is ready', () => output.includes('Ready to accept connections'))])
+  }
+
+  const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    await gone
+  }
+
+  await start()
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    process: () => child as ChildProcess,
+    start,
+    kill,
+    close: async () => {
+      await kill()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}

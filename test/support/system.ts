@@ -1,0 +1,135 @@
+import { createHash, createHmac, randomUUID } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Manifest, manifestSchema } from '@stems/domain/manifest'
+import { Queue } from 'bullmq'
+import { inject, onTestFinished } from 'vitest'
+import { type StandInProvider, startStandInProvider } from '../../scripts/stand-in/provider.ts'
+import { type App, startApp } from './app.ts'
+import { waitFor } from './wait-for.ts'
+
+export const TOKEN = 'a-token-for-tests'
+
+export type SystemOptions = {
+  redisUrl?: string
+  workers?: number
+  ingress?: Record<string, string>
+  worker?: Record<string, string>
+}
+
+/** The real apps as processes of their own, a real Redis, a real far side, and a store in an empty directory. */
+export type System = {
+  ingress: App
+  workers: App[]
+  provider: StandInProvider
+  /** The store's directory. */
+  folder: string
+  /** What every app is told. */
+  env: Record<string, string>
+  addWorker: (env?: Record<string, string>) => Promise<App>
+  /** Posts a callback, with the token unless told otherwise. */
+  post: (body: unknown, options?: PostOptions) => Promise<{ status: number; body: Record<string, unknown> }>
+  /** Waits for the manifest of a task. */
+  finished: (taskId: string, matches?: (manifest: Manifest) => boolean) => Promise<Manifest>
+  manifest: (taskId: string) => Promise<Manifest | undefined>
+  /** The sha256 of a file in the store. */
+  sha256: (taskId: string, file: string) => Promise<string>
+  /** All files of the store, relative to it. */
+  files: () => Promise<string[]>
+  queue: (name: 'separations' | 'stems' | 'quarantine') => Queue
+}
+
+export type PostOptions = { path?: string; headers?: Record<string, string> }
+
+/** Starts a whole system for one test; it ends with the test. */
+export const startSystem = async (options: SystemOptions = {}): Promise<System> => {
+  const provider = await startStandInProvider()
+  onTestFinished(() => provider.close())
+  const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-stems-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+
+  const redisUrl = options.redisUrl ?? inject('redisUrl')
+  const prefix = `test-${randomUUID()}`
+  const env = { REDIS_URL: redisUrl, QUEUE_PREFIX: prefix, STORE_URL: `file:${folder}` }
+  const queue = (name: 'separations' | 'stems' | 'quarantine') => {
+    const opened = new Queue(name, { connection: { url: redisUrl }, prefix })
+    onTestFinished(() => opened.close())
+    return opened
+  }
+
+  const addWorker = async (more: Record<string, string> = {}) => {
+    const worker = await startApp('worker', {
+      ...env,
+      DOWNLOAD_ALLOW_PRIVATE: 'true',
+      DOWNLOAD_ALLOWED_HOSTS: '127.0.0.1',
+      DOWNLOAD_BACKOFF_MS: '20',
+      DOWNLOAD_ATTEMPTS: '3',
+      DOWNLOAD_STALL_MS: '1000',
+      ...options.worker,
+      ...more,
+    })
+    onTestFinished(async () => void (await worker.stop('SIGKILL')))
+    return worker
+  }
+
+  const spoolDir = await mkdtemp(join(tmpdir(), 'stemkeeper-spool-'))
+  onTestFinished(() => rm(spoolDir, { recursive: true, force: true }))
+  const [ingress, ...workers] = await Promise.all([
+    startApp('ingress', { ...env, SPOOL_DIR: spoolDir, CALLBACK_TOKENS: TOKEN, ...options.ingress }),
+    ...Array.from({ length: options.workers ?? 1 }, () => addWorker()),
+  ])
+  onTestFinished(async () => void (await ingress.stop('SIGKILL')))
+
+  const manifest = async (taskId: string) => {
+    const text = await readFile(join(folder, taskId, 'manifest.json'), 'utf8').catch(() => undefined)
+    return text === undefined ? undefined : manifestSchema.parse(JSON.parse(text))
+  }
+  return {
+    ingress,
+    workers,
+    provider,
+    folder,
+    env,
+    addWorker,
+    manifest,
+    queue,
+    post: (body, { path = `/callbacks/separation/${TOKEN}`, headers = {} } = {}) =>
+      postJson(ingress.url + path, body, headers),
+    finished: (taskId, matches = () => true) =>
+      waitFor(`the manifest of ${taskId}`, async () => {
+        const found = await manifest(taskId)
+        return found && matches(found) ? found : undefined
+      }),
+    sha256: async (taskId, file) => {
+      const bytes = await readFile(join(folder, taskId, file))
+      return createHash('sha256').update(bytes).digest('hex')
+    },
+    files: async () => {
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    },
+  }
+}
+
+/** Posts as a provider does. A string goes out as it is. */
+export const postJson = async (url: string, body: unknown, headers: Record<string, string> = {}) => {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Record<string, unknown>,
+  }
+}
+
+/** The headers of a signed callback. */
+export const signed = (taskId: string, key: string, timestamp = Math.floor(Date.now() / 1000)) => ({
+  'x-webhook-timestamp': `${timestamp}`,
+  'x-webhook-signature': createHmac('sha256', key).update(`${taskId}.${timestamp}`).digest('base64'),
+})
