@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Manifest, manifestSchema } from '@stems/domain/manifest'
 import { Queue } from 'bullmq'
-import { inject, onTestFinished } from 'vitest'
+import { inject, onTestFailed, onTestFinished } from 'vitest'
 import { type StandInProvider, startStandInProvider } from '../../scripts/stand-in/provider.ts'
 import { type App, startApp } from './app.ts'
 import { waitFor } from './wait-for.ts'
@@ -70,6 +70,7 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
       ...more,
     })
     onTestFinished(async () => void (await worker.stop('SIGKILL')))
+    onTestFailed(() => console.log(worker.output()))
     return worker
   }
 

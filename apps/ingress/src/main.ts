@@ -1,6 +1,6 @@
 import { configOrExit } from '@stems/config/environment'
 import { createQuarantine } from '@stems/queue/quarantine'
-import { connectImpatiently, disconnect } from '@stems/queue/redis'
+import { awaitReady, connectImpatiently, disconnect } from '@stems/queue/redis'
 import { createSubmitter } from '@stems/queue/submit'
 import { listenOrExit } from '@stems/telemetry/listen'
 import { createLog } from '@stems/telemetry/log'
@@ -11,6 +11,7 @@ import { createIngressMetrics } from './metrics.ts'
 import { createServer } from './server.ts'
 
 const SUBMIT_DEADLINE_MS = 1500 // every answer leaves within 2 s
+const REDIS_GRACE_MS = 1000 // no callback is turned away only because it came before the connection was made
 const SHUTDOWN_LIMIT_MS = 10_000
 
 const config = configOrExit(() => readConfig(process.env))
@@ -37,6 +38,7 @@ const server = await createServer({
     metrics: metrics.registry,
   },
 })
+await awaitReady(redis, REDIS_GRACE_MS)
 await listenOrExit(server, { host: config.host, port: config.port, variable: 'PORT' }, log)
 
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {

@@ -14,6 +14,8 @@ export const explainFailure = (error: unknown, url: URL, bytes: number): StemErr
   if (known) return known
   const blocked = causes(error).find(isBlockedAddress)
   if (blocked) return new BlockedUrlError(url.host, 'its address is not a public one')
+  if (hasCode(error, 'ERR_UNSUPPORTED_PROTOCOL'))
+    return new BlockedUrlError(url.host, 'it redirects to what is not HTTP')
   if (error instanceof HTTPError) return explainStatus(error.response.statusCode, error.response.headers['retry-after'])
   if (error instanceof TimeoutError) return explainTimeout(error, url, bytes)
   if (isCutOff(error)) {
@@ -61,7 +63,8 @@ const explainTimeout = (error: TimeoutError, url: URL, bytes: number): StemError
   })
 }
 
-const isCutOff = (error: unknown): boolean =>
-  error instanceof ReadError || (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE'
+const isCutOff = (error: unknown): boolean => error instanceof ReadError || hasCode(error, 'ERR_STREAM_PREMATURE_CLOSE')
+
+const hasCode = (error: unknown, code: string): boolean => (error as NodeJS.ErrnoException).code === code
 
 const causes = (error: unknown): Error[] => (error instanceof Error ? [error, ...causes(error.cause)] : [])

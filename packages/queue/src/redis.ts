@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Redis } from 'ioredis'
 
 /** What this room asks of a logger. */
@@ -55,6 +56,17 @@ const reportOutages = (redis: Redis, log: Log): Redis => {
     away = false
   })
   return redis
+}
+
+/**
+ * Waits until a connection is there, or until the time is up; then it goes on without.
+ *
+ * @param withinMs milliseconds
+ */
+export const awaitReady = async (redis: Redis, withinMs: number): Promise<void> => {
+  if (redis.status === 'ready') return
+  const signal = AbortSignal.timeout(withinMs)
+  await once(redis, 'ready', { signal }).catch(() => {}) // an error, or the time is up: it connects later by itself
 }
 
 /**

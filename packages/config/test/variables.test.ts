@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { commonVariables, flag, integer, list, port, redisUrl } from '../src/variables.ts'
+
+const accepts = (schema: z.ZodType, text: string) => schema.safeParse(text).success
+
+test.each([
+  ['a', ['a']],
+  ['a,b', ['a', 'b']],
+  [' a , b ,', ['a', 'b']],
+  [',,', []],
+  [undefined, []],
+])('the list %j is %j', (text, items) => {
+  expect(list().parse(text)).toEqual(items)
+})
+
+test.each(['1', '10', '007'])('%j is a whole number from 1 to 10', (text) => {
+  expect(integer({ min: 1, max: 10 }).parse(text)).toBe(Number(text))
+})
+
+test.each(['0', '11', '-1', '+1', '1.0', '1e1', '0x1', ' 1', '1 ', 'one', '9'.repeat(17), '9'.repeat(16)])(
+  '%j is no whole number from 1 to 10',
+  (text) => {
+    expect(integer({ min: 1, max: 10 }).safeParse(text).error?.issues).toMatchObject([
+      { message: 'must be a whole number from 1 to 10' },
+    ])
+  },
+)
+
+test('a number without an upper bound is still one that JavaScript can hold', () => {
+  expect(accepts(integer({ min: 1 }), `${Number.MAX_SAFE_INTEGER}`)).toBe(true)
+  expect(accepts(integer({ min: 1 }), '9999999999999999')).toBe(false)
+})
+
+test.each([['0', true], ['65535', true], ['65536', false], ['-1', false]])('%s is a port: %s', (text, valid) => {
+  expect(accepts(port(), text)).toBe(valid)
+})
+
+test.each([['true', true], ['false', false]])('the flag %s is %s', (text, value) => {
+  expect(flag().parse(text)).toBe(value)
+})
+
+test.each(['1', 'yes', 'TRUE', 'on', 'false '])('the flag %j is refused, not guessed', (text) => {
+  expect(accepts(flag(), text)).toBe(false)
+})
+
+test.each(['redis://redis', 'rediss://user:pass@redis.example:6380/2', 'redis://[::1]:6379'])('%s names a Redis', (url) => {
+  expect(redisUrl().parse(url)).toBe(url)
+})
+
+test.each(['http://redis', 'redis', '127.0.0.1:6379', 'redis+tls://x'])('%s names no Redis', (url) => {
+  expect(accepts(redisUrl(), url)).toBe(false)
+})
+
+test('the common variables have the documented defaults', () => {
+  expect(z.object(commonVariables).parse({})).toEqual({
+    REDIS_URL: 'redis://127.0.0.1:6379',
+    QUEUE_PREFIX: 'stemkeeper',
+    LOG_LEVEL: 'info',
+  })
+})
+
+test.each([
+  ['REDIS_URL', 'http://user:hunter2@redis'],
+  ['QUEUE_PREFIX', 'hunter2:with a colon'],
+  ['LOG_LEVEL', 'hunter2'],
+])('a wrong %s is refused without repeating it', (name, value) => {
+  const { error } = z.object(commonVariables).safeParse({ [name]: value })
+  expect(error?.issues.map(({ path }) => path)).toEqual([[name]])
+  expect(error?.issues[0]?.message).not.toContain('hunter2')
+})

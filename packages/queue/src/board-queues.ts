@@ -1,0 +1,37 @@
+import { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { QUEUES } from './jobs.ts'
+
+/**
+ * All queues, for a dashboard to look at.
+ *
+ * @param redis a connection that fails fast; it stays the caller's to close
+ */
+export const createBoardQueues = ({ redis, prefix }: { redis: Redis; prefix: string }) => {
+  const open = (name: string): Queue => {
+    const queue = new Queue(name, {
+      connection: redis,
+      prefix,
+      // Both, or a Redis that is away at start makes this queue refuse for ever.
+      skipWaitingForReady: true,
+      skipVersionCheck: true,
+      skipMetasUpdate: true, // who only looks writes nothing
+    })
+    queue.on('error', () => {}) // the connection reports its own outages
+    return queue
+  }
+  const queues = {
+    separations: open(QUEUES.separations),
+    stems: open(QUEUES.stems),
+    quarantine: open(QUEUES.quarantine),
+  }
+  return {
+    ...queues,
+    /** Safe to call twice. */
+    close: async () => {
+      await Promise.all(Object.values(queues).map((queue) => queue.close()))
+    },
+  }
+}
+
+export type BoardQueues = ReturnType<typeof createBoardQueues>

@@ -1,0 +1,179 @@
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { StemError } from '@stems/domain/errors'
+import { expect, onTestFinished, test } from 'vitest'
+import { createFileStore } from '../src/file-store.ts'
+import { manifestOf, publish, testStemStore } from './stem-store.suite.ts'
+
+const emptyFolder = async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-store-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+testStemStore('file', async () => createFileStore(await emptyFolder()))
+
+test('a directory that is not there yet is made with the first stem', async () => {
+  const root = join(await emptyFolder(), 'deep', 'down')
+  await publish(createFileStore(root), 'task-1', 'vocal', 'bytes')
+  expect(await readdir(root, { recursive: true })).toEqual(['task-1', 'task-1/vocal.mp3'])
+})
+
+test('a finished separation leaves its files and nothing else', async () => {
+  const root = await emptyFolder()
+  const store = createFileStore(root)
+  await Promise.all(['one', 'two', 'three'].map((text) => publish(store, 'task-1', 'vocal', text))).then((all) =>
+    Promise.all(all.map(({ part }) => part.discard())),
+  )
+  await store.writeManifest(manifestOf('task-1'))
+  expect((await readdir(join(root, 'task-1'))).sort()).toEqual(['manifest.json', 'vocal.mp3'])
+})
+
+test('a part lies beside the stem it becomes, so that one rename is enough', async () => {
+  const root = await emptyFolder()
+  const part = await createFileStore(root).createPart('task-1', 'vocal')
+  expect(part.path.startsWith(join(root, 'task-1', 'vocal.'))).toBe(true)
+  expect(part.path.endsWith('.part')).toBe(true)
+})
+
+test('a part that was discarded while its stream had only been opened leaves nothing', async () => {
+  const root = await emptyFolder()
+  const part = await createFileStore(root).createPart('task-1', 'vocal')
+  const target = part.writable()
+  const closed = once(target, 'close')
+  target.destroy()
+  await part.discard()
+  await closed
+  expect(await readdir(join(root, 'task-1'))).toEqual([])
+})
+
+test('the sha256 is that of the bytes as they lie there now', async () => {
+  const root = await emptyFolder()
+  const store = createFileStore(root)
+  await publish(store, 'task-1', 'vocal', 'whole')
+  const before = await store.find('task-1', 'vocal')
+  await writeFile(join(root, 'task-1/vocal.mp3'), 'wh0le')
+  expect((await store.find('task-1', 'vocal'))?.sha256).not.toBe(before?.sha256)
+})
+
+test.each([
+  ['is empty', ''],
+  ['is cut short', '{"version":1,'],
+  ['is of another version', '{"version":2}'],
+  ['is no object', 'null'],
+])('a manifest that %s is read as none, and can be replaced', async (_what, text) => {
+  const root = await emptyFolder()
+  const store = createFileStore(root)
+  await store.writeManifest(manifestOf('task-1'))
+  await writeFile(join(root, 'task-1/manifest.json'), text)
+  expect(await store.readManifest('task-1')).toBeUndefined()
+
+  await store.writeManifest(manifestOf('task-1'))
+  expect(await store.readManifest('task-1')).toEqual(manifestOf('task-1'))
+})
+
+test('the manifest is JSON for people: indented, a line break at its end', async () => {
+  const root = await emptyFolder()
+  await createFileStore(root).writeManifest(manifestOf('task-1'))
+  const text = await readFile(join(root, 'task-1/manifest.json'), 'utf8')
+  expect(text).toBe(`${JSON.stringify(manifestOf('task-1'), null, 2)}\n`)
+})
+
+test('a manifest that cannot be written leaves no temporary file', async () => {
+  const root = await emptyFolder()
+  await mkdir(join(root, 'task-1/manifest.json/in-the-way'), { recursive: true })
+  await expect(createFileStore(root).writeManifest(manifestOf('task-1'))).rejects.toThrow()
+  expect(await readdir(join(root, 'task-1'))).toEqual(['manifest.json'])
+})
+
+test('what somebody else laid into the store is neither found nor opened as a stem', async () => {
+  const root = await emptyFolder()
+  const store = createFileStore(root)
+  for (const name of ['vocal', 'vocal.mp3.bak', '.vocal.mp3', 'Vocal.MP3', 'vocal.0b6f3c1e.part']) {
+    await mkdir(join(root, 'task-1'), { recursive: true })
+    await writeFile(join(root, 'task-1', name), 'x')
+  }
+  await mkdir(join(root, 'task-1/drums.mp3'))
+  expect(await store.find('task-1', 'vocal')).toBeUndefined()
+  expect(await store.open('task-1', 'drums.mp3')).toBeUndefined()
+})
+
+const STORE_FAILURE = (words: RegExp) =>
+  expect.objectContaining({ code: 'store', verdict: 'later', message: expect.stringMatching(words) })
+
+const everyOperation = (root: string): [string, () => Promise<unknown>][] => {
+  const store = createFileStore(root)
+  return [
+    ['find', () => store.find('task-1', 'vocal')],
+    ['createPart', () => store.createPart('task-1', 'vocal')],
+    ['writeManifest', () => store.writeManifest(manifestOf('task-1'))],
+    ['readManifest', () => store.readManifest('task-1')],
+    ['open', () => store.open('task-1', 'vocal.mp3')],
+    ['remove', () => store.remove('task-1', 'vocal.mp3')],
+    ['check', () => store.check()],
+  ]
+}
+const OPERATIONS = everyOperation('').map(([name]) => name)
+const run = (root: string, name: string) => everyOperation(root).find(([known]) => known === name)?.[1]()
+
+test.each(OPERATIONS)('%s says in words that the store is no directory', async (name) => {
+  const file = join(await emptyFolder(), 'file')
+  await writeFile(file, '')
+  await expect(run(file, name)).rejects.toEqual(STORE_FAILURE(/file is no directory: check STORE_URL \([A-Z]+\)/))
+})
+
+test.each(OPERATIONS)('%s says in words that this user has no rights in the store', async (name) => {
+  const folder = await emptyFolder()
+  const root = join(folder, 'store')
+  await publish(createFileStore(root), 'task-1', 'vocal', 'bytes')
+  await chmod(folder, 0o000)
+  onTestFinished(() => chmod(folder, 0o700))
+
+  const failure = await asNobody(() => run(root, name)?.then(() => undefined, (error: unknown) => error))
+
+  expect(failure).toBeInstanceOf(StemError)
+  expect(failure).toEqual(STORE_FAILURE(/store may not be written by this user: check its owner and mode \(EACCES\)/))
+})
+
+// Root may do anything, whatever the mode says.
+const asNobody = async <T>(act: () => Promise<T> | undefined): Promise<T | undefined> => {
+  if (process.getuid?.() !== 0) return act()
+  process.seteuid?.(65534)
+  try {
+    return await act()
+  } finally {
+    process.seteuid?.(0)
+  }
+}
+
+test('a store that breaks before a part is written says so in words', async () => {
+  const root = await emptyFolder()
+  const part = await createFileStore(root).createPart('task-1', 'vocal')
+  await putFileInPlaceOf(join(root, 'task-1'))
+  await expect(pipeline(Readable.from([Buffer.from('bytes')]), part.writable())).rejects.toEqual(
+    STORE_FAILURE(/is no directory/),
+  )
+})
+
+test('a store that breaks before a part is published says so in words', async () => {
+  const root = await emptyFolder()
+  const part = await createFileStore(root).createPart('task-1', 'vocal')
+  await pipeline(Readable.from([Buffer.from('bytes')]), part.writable())
+  await putFileInPlaceOf(join(root, 'task-1'))
+  await expect(part.publish('mp3')).rejects.toEqual(STORE_FAILURE(/is no directory/))
+})
+
+const putFileInPlaceOf = async (folder: string) => {
+  await rm(folder, { recursive: true })
+  await writeFile(folder, '')
+}
+
+test('a store that breaks says its reason as the cause', async () => {
+  const file = join(await emptyFolder(), 'file')
+  await writeFile(file, '')
+  await expect(createFileStore(file).createPart('task-1', 'vocal')).rejects.toMatchObject({ cause: { code: 'ENOTDIR' } })
+})

@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import type { Manifest } from '@stems/domain/manifest'
+import { describe, expect, test } from 'vitest'
+import type { StemStore } from '../src/stem-store.ts'
+
+export const manifestOf = (taskId: string, msg = 'done'): Manifest => ({
+  version: 1,
+  task_id: taskId,
+  type: 'unknown',
+  status: 'failed',
+  code: 200,
+  msg,
+  received_at: '2026-01-01T00:00:00.000Z',
+  finished_at: '2026-01-01T00:00:01.000Z',
+  stems: { fx: { status: 'empty' } },
+})
+
+/** Writes a stem and publishes it; returns what `publish` said. */
+export const publish = async (store: StemStore, taskId: string, stem: string, text: string, extension = 'mp3') => {
+  const part = await store.createPart(taskId, stem)
+  await pipeline(Readable.from([Buffer.from(text)]), part.writable())
+  return { part, file: await part.publish(extension) }
+}
+
+const contentOf = async (store: StemStore, taskId: string, file: string) => {
+  const opened = await store.open(taskId, file)
+  return opened && (await buffer(opened.stream())).toString()
+}
+
+/**
+ * What every store must do.
+ *
+ * @param open opens a store that is empty
+ */
+export const testStemStore = (name: string, open: () => Promise<StemStore>): void => {
+  describe(`a ${name} store`, () => {
+    test('has neither stem nor manifest for a task it has never heard of', async () => {
+      const store = await open()
+      expect(await store.find('task-1', 'vocal')).toBeUndefined()
+      expect(await store.readManifest('task-1')).toBeUndefined()
+      expect(await store.open('task-1', 'vocal.mp3')).toBeUndefined()
+    })
+
+    test('shows a stem under its name once it is published, with the sha256 of its bytes', async () => {
+      const store = await open()
+      const { file } = await publish(store, 'task-1', 'vocal', 'some bytes')
+
+      expect(file).toBe('vocal.mp3')
+      expect(await store.find('task-1', 'vocal')).toEqual({
+        file: 'vocal.mp3',
+        bytes: 10,
+        sha256: createHash('sha256').update('some bytes').digest('hex'),
+        contentType: 'audio/mpeg',
+        savedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      })
+      expect(await store.open('task-1', 'vocal.mp3')).toMatchObject({ bytes: 10, contentType: 'audio/mpeg' })
+      expect(await contentOf(store, 'task-1', 'vocal.mp3')).toBe('some bytes')
+    })
+
+    test('does not show a part, whole or not, before it is published', async () => {
+      const store = await open()
+      const part = await store.createPart('task-1', 'vocal')
+      await pipeline(Readable.from([Buffer.from('whole')]), part.writable())
+
+      expect(await store.find('task-1', 'vocal')).toBeUndefined()
+      expect(await store.open('task-1', 'vocal.mp3')).toBeUndefined()
+      await part.discard()
+    })
+
+    test('has a part on the disk when its stream is done', async () => {
+      const part = await (await open()).createPart('task-1', 'vocal')
+      const target = part.writable()
+      await pipeline(Readable.from([Buffer.from('whole')]), target)
+      expect(target).toMatchObject({ closed: true, errored: null }) // the flush comes before the close
+      await part.discard()
+    })
+
+    test('lets the first of two writers win and tells the second', async () => {
+      const store = await open()
+      const [one, other] = await Promise.all([store.createPart('task-1', 'vocal'), store.createPart('task-1', 'vocal')])
+      await pipeline(Readable.from([Buffer.from('first')]), one.writable())
+      await pipeline(Readable.from([Buffer.from('second')]), other.writable())
+
+      expect(await one.publish('mp3')).toBe('vocal.mp3')
+      expect(await other.publish('mp3')).toBeUndefined()
+      expect(await contentOf(store, 'task-1', 'vocal.mp3')).toBe('first')
+    })
+
+    test('lets one of many writers at once win', async () => {
+      const store = await open()
+      const texts = Array.from({ length: 20 }, (_, n) => `writer ${n}`)
+      const published = await Promise.all(texts.map((text) => publish(store, 'task-1', 'vocal', text)))
+
+      const winners = texts.filter((_, n) => published[n]?.file !== undefined)
+      expect(winners).toHaveLength(1)
+      expect(await contentOf(store, 'task-1', 'vocal.mp3')).toBe(winners[0])
+    })
+
+    test('forgets a part that is discarded, twice too', async () => {
+      const store = await open()
+      const part = await store.createPart('task-1', 'vocal')
+      await pipeline(Readable.from([Buffer.from('half')]), part.writable())
+      await part.discard()
+      await part.discard()
+      expect(await store.find('task-1', 'vocal')).toBeUndefined()
+    })
+
+    test('keeps what is published when its part is discarded afterwards', async () => {
+      const store = await open()
+      const { part } = await publish(store, 'task-1', 'vocal', 'kept')
+      await part.discard()
+      expect(await contentOf(store, 'task-1', 'vocal.mp3')).toBe('kept')
+    })
+
+    test('tells stems apart whose names begin alike, and tasks too', async () => {
+      const store = await open()
+      await publish(store, 'task-1', 'lead_vocal_removed', 'removed')
+      await publish(store, 'task-11', 'lead_vocal', 'another task')
+      expect(await store.find('task-1', 'lead_vocal')).toBeUndefined()
+      expect(await store.find('task-1', 'vocal')).toBeUndefined()
+      expect(await store.find('task-1', 'lead_vocal_removed')).toMatchObject({ file: 'lead_vocal_removed.mp3' })
+    })
+
+    test('finds a stem whatever its extension is', async () => {
+      const store = await open()
+      await publish(store, 'task-1', 'vocal', 'riff', 'wav')
+      expect(await store.find('task-1', 'vocal')).toMatchObject({ file: 'vocal.wav', contentType: 'audio/wav' })
+    })
+
+    test('takes a stem away when told so, once and again', async () => {
+      const store = await open()
+      await publish(store, 'task-1', 'vocal', 'damaged')
+      await store.remove('task-1', 'vocal.mp3')
+      await store.remove('task-1', 'vocal.mp3')
+      expect(await store.find('task-1', 'vocal')).toBeUndefined()
+      expect((await publish(store, 'task-1', 'vocal', 'mended')).file).toBe('vocal.mp3')
+    })
+
+    test('gives back the manifest that was written last', async () => {
+      const store = await open()
+      await store.writeManifest(manifestOf('task-1', 'first'))
+      await store.writeManifest(manifestOf('task-1', 'second'))
+      expect(await store.readManifest('task-1')).toEqual(manifestOf('task-1', 'second'))
+      expect(await store.readManifest('task-2')).toBeUndefined()
+    })
+
+    test('never shows a manifest that is half of one and half of another', async () => {
+      const store = await open()
+      const long = manifestOf('task-1', 'x'.repeat(100_000))
+      await store.writeManifest(long)
+      const writes = Array.from({ length: 30 }, (_, n) => store.writeManifest(n % 2 ? long : manifestOf('task-1')))
+      const reads = Array.from({ length: 100 }, () => store.readManifest('task-1'))
+
+      await Promise.all(writes)
+      for (const manifest of await Promise.all(reads)) expect(['done', long.msg]).toContain(manifest?.msg)
+    })
+
+    test('does not take the manifest for a stem called manifest', async () => {
+      const store = await open()
+      await store.writeManifest(manifestOf('task-1'))
+      expect(await store.find('task-1', 'manifest')).toBeUndefined()
+      expect((await publish(store, 'task-1', 'manifest', 'a song')).file).toBe('manifest.mp3')
+      expect(await store.readManifest('task-1')).toEqual(manifestOf('task-1'))
+    })
+
+    test('refuses to publish a stem in the place of the manifest', async () => {
+      const store = await open()
+      await expect(publish(store, 'task-1', 'manifest', '{}', 'json')).rejects.toThrow()
+      expect(await store.open('task-1', 'manifest.json')).toBeUndefined()
+    })
+
+    test('says that it can be written', async () => {
+      await expect((await open()).check()).resolves.toBeUndefined()
+    })
+
+    test.each(['', '.', '..', '../other', 'a/b', 'a\\b', '/etc', 'a\0', 'x'.repeat(129)])(
+      'refuses %j, which is no task id',
+      async (taskId) => {
+        const store = await open()
+        await expect(store.find(taskId, 'vocal')).rejects.toThrow()
+        await expect(store.createPart(taskId, 'vocal')).rejects.toThrow()
+        await expect(store.readManifest(taskId)).rejects.toThrow()
+        await expect(store.writeManifest(manifestOf(taskId))).rejects.toThrow()
+        await expect(async () => store.remove(taskId, 'vocal.mp3')).rejects.toThrow()
+        expect(await store.open(taskId, 'vocal.mp3')).toBeUndefined()
+      },
+    )
+
+    test.each(['', '..', '../x', 'a/b', 'Vocal', 'a.b', 'a\0'])('refuses %j, which is no stem name', async (stem) => {
+      await expect((await open()).createPart('task-1', stem)).rejects.toThrow()
+    })
+
+    test.each(['', '/../../escaped', '../escaped', 'mp3/x', 'MP3', 'm p', 'part.mp3'])(
+      'refuses %j, which is no extension',
+      async (extension) => {
+        const store = await open()
+        await expect(publish(store, 'task-1', 'vocal', 'bytes', extension)).rejects.toThrow()
+        expect(await store.find('task-1', 'vocal')).toBeUndefined()
+      },
+    )
+
+    test.each(['', '.', '..', '../task-2/vocal.mp3', 'vocal', 'vocal.x.mp3', '.vocal.mp3', 'vocal.mp3\0', '/etc/hosts'])(
+      'neither opens nor removes %j, which is no file name of a stem',
+      async (file) => {
+        const store = await open()
+        await publish(store, 'task-2', 'vocal', 'another task')
+        expect(await store.open('task-1', file)).toBeUndefined()
+        await expect(async () => store.remove('task-1', file)).rejects.toThrow()
+        expect(await contentOf(store, 'task-2', 'vocal.mp3')).toBe('another task')
+      },
+    )
+  })
+}

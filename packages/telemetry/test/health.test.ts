@@ -1,0 +1,37 @@
+import fastify from 'fastify'
+import { Counter, Registry } from 'prom-client'
+import { expect, onTestFinished, test } from 'vitest'
+import { addHealthRoutes } from '../src/health.ts'
+
+const appWith = (notReady: () => Promise<string[]> | string[]) => {
+  const metrics = new Registry()
+  new Counter({ name: 'stems_total', help: 'Stems', registers: [metrics] }).inc(3)
+  const app = fastify()
+  onTestFinished(() => app.close())
+  addHealthRoutes(app, { notReady, metrics })
+  return app
+}
+
+test('an app that can do its work says so', async () => {
+  const answer = await appWith(() => []).inject('/readyz')
+  expect([answer.statusCode, answer.json()]).toEqual([200, { status: 'ok' }])
+})
+
+test.each([
+  ['at once', () => ['Redis is away', 'the store is full']],
+  ['after looking', async () => ['Redis is away', 'the store is full']],
+])('an app that cannot, and knows it %s, gives every reason and stays alive', async (_when, notReady) => {
+  const app = appWith(notReady)
+  const ready = await app.inject('/readyz')
+  expect([ready.statusCode, ready.json()]).toEqual([
+    503,
+    { status: 'not ready', reasons: ['Redis is away', 'the store is full'] },
+  ])
+  expect((await app.inject('/livez')).statusCode).toBe(200)
+})
+
+test('the metrics are those of the registry, in the text form of Prometheus', async () => {
+  const answer = await appWith(() => []).inject('/metrics')
+  expect(answer.headers['content-type']).toMatch(/^text\/plain;.*version=/)
+  expect(answer.body).toContain('\nstems_total 3\n')
+})

@@ -1,0 +1,104 @@
+import { writeFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
+import { startSystem } from '../support/system.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+test('a re-sent callback drives a partial separation again and fetches only what is missing', async () => {
+  const { post, provider, finished } = await startSystem()
+  const callback = documentedPayload('separate-vocal', { files: provider.url, taskId: 'again' })
+  const vocal = '/s/3d7021c9-fa8b-4eda-91d1-3b9297ddb172_Vocals.mp3'
+  const instrumental = '/s/d92a13bf-c6f4-4ade-bb47-f69738435528_Instrumental.mp3'
+  provider.behave(vocal, { kind: 'answer', status: 404 })
+  await post(callback)
+  expect(await finished('again')).toMatchObject({ status: 'partial' })
+
+  expect(await post(callback)).toMatchObject({ status: 200, body: { status: 'accepted' } })
+
+  const manifest = await finished('again', ({ status }) => status === 'complete')
+  expect(manifest.stems.vocal).toMatchObject({ status: 'saved', sha256: provider.file(vocal).sha256 })
+  expect(provider.hits(vocal)).toBe(2)
+  expect(provider.hits(instrumental)).toBe(1)
+  expect(await post(callback)).toMatchObject({ body: { status: 'duplicate' } })
+})
+
+test('a stem may fail and the callback be re-sent time and again until it is home', async () => {
+  const { post, provider, finished } = await startSystem()
+  const callback = documentedPayload('separate-vocal', { files: provider.url, taskId: 'stubborn' })
+  const vocal = '/s/3d7021c9-fa8b-4eda-91d1-3b9297ddb172_Vocals.mp3'
+  provider.behave(vocal, ...Array(3).fill({ kind: 'answer', status: 410 }))
+
+  let finishedAt = ''
+  for (const hits of [1, 2, 3]) {
+    expect(await post(callback)).toMatchObject({ body: { status: 'accepted' } })
+    const manifest = await finished('stubborn', ({ finished_at }) => finished_at > finishedAt)
+    expect(manifest.status).toBe('partial')
+    expect(provider.hits(vocal)).toBe(hits)
+    finishedAt = manifest.finished_at
+  }
+  await waitFor('the fourth callback is accepted', async () => (await post(callback)).body.status === 'accepted')
+
+  await finished('stubborn', ({ status }) => status === 'complete')
+})
+
+test('success after failure is driven, failure after success erases nothing', async () => {
+  const { post, provider, finished, manifest } = await startSystem()
+  const success = documentedPayload('separate-vocal', { files: provider.url, taskId: 'both' })
+  const failure = documentedPayload('separate-vocal-failed', { taskId: 'both' })
+
+  await post(failure)
+  await finished('both', ({ status }) => status === 'failed')
+  expect(await post(success)).toMatchObject({ body: { status: 'accepted' } })
+  const complete = await finished('both', ({ status }) => status === 'complete')
+  expect(complete).toMatchObject({ code: 200 })
+
+  expect(await post(failure)).toMatchObject({ status: 200, body: { status: 'duplicate' } })
+  expect(await manifest('both')).toEqual(complete)
+})
+
+test('a success that comes while the failure before it still waits for a worker is not lost', async () => {
+  const { post, provider, finished, addWorker } = await startSystem({ workers: 0 })
+  const success = documentedPayload('separate-vocal', { files: provider.url, taskId: 'overtaken' })
+
+  await post(documentedPayload('separate-vocal-failed', { taskId: 'overtaken' }))
+  expect(await post(success)).toMatchObject({ body: { status: 'accepted' } })
+  expect(await post(success)).toMatchObject({ status: 200 })
+  await addWorker()
+
+  expect(await finished('overtaken')).toMatchObject({ status: 'complete', code: 200 })
+  expect(provider.hits('/s/3d7021c9-fa8b-4eda-91d1-3b9297ddb172_Vocals.mp3')).toBe(1)
+})
+
+test('a second callback that names more stems while the first is being fetched adds them', async () => {
+  const { post, provider, finished } = await startSystem()
+  const gate = Promise.withResolvers<void>()
+  provider.behave('/s/vocal.mp3', { kind: 'wait', until: gate.promise })
+  const vocal = { vocal_url: `${provider.url}/s/vocal.mp3` }
+  const both = { ...vocal, drums_url: `${provider.url}/s/drums.mp3` }
+  await post({ code: 200, msg: 'ok', data: { task_id: 'more', vocal_separation_info: vocal } })
+  await waitFor('the vocal is being fetched', () => provider.hits('/s/vocal.mp3') === 1)
+
+  const answer = await post({ code: 200, msg: 'ok', data: { task_id: 'more', vocal_separation_info: both } })
+  gate.resolve()
+
+  expect(answer).toMatchObject({ status: 200, body: { status: 'accepted' } })
+  const { stems } = await finished('more', (manifest) => 'drums' in manifest.stems)
+  expect(stems).toMatchObject({ vocal: { status: 'saved' }, drums: { status: 'saved' } })
+  expect(provider.hits('/s/vocal.mp3')).toBe(1)
+})
+
+test('a stem whose bytes have rotted in the store is fetched again when its separation is driven again', async () => {
+  const { post, provider, finished, folder, sha256 } = await startSystem()
+  const callback = documentedPayload('separate-vocal', { files: provider.url, taskId: 'rotten' })
+  const vocal = '/s/3d7021c9-fa8b-4eda-91d1-3b9297ddb172_Vocals.mp3'
+  const instrumental = '/s/d92a13bf-c6f4-4ade-bb47-f69738435528_Instrumental.mp3'
+  provider.behave(vocal, { kind: 'answer', status: 404 })
+  await post(callback)
+  await finished('rotten')
+  await writeFile(`${folder}/rotten/instrumental.mp3`, 'rot')
+
+  await post(callback)
+
+  await finished('rotten', ({ status }) => status === 'complete')
+  expect(await sha256('rotten', 'instrumental.mp3')).toBe(provider.file(instrumental).sha256)
+})
