@@ -41,15 +41,18 @@ export type StandInProvider = {
 /**
  * Starts the stand-in. Any path is an mp3 of its own; `?bytes=N` makes it at least that long.
  *
- * @param address where it listens; port 0 takes a free one
+ * @param options.port 0 takes a free one
+ * @param options.bytesPerSecond how fast it serves each file when all is well; as fast as it can unless given
  */
 export const startStandInProvider = async (
-  address: { host?: string; port?: number } = {},
+  options: { host?: string; port?: number; bytesPerSecond?: number } = {},
 ): Promise<StandInProvider> => {
   const requests = new Map<string, IncomingMessage['headers'][]>()
   const upcoming = new Map<string, Behaviour[]>()
   const always = new Map<string, Behaviour>()
   const load = { now: 0, most: 0 }
+  const { bytesPerSecond } = options
+  const usual: Behaviour | undefined = bytesPerSecond ? { kind: 'slow', bytesPerSecond } : undefined
 
   const server = createServer((request, response) => {
     const path = decodeURI(request.url ?? '/')
@@ -57,10 +60,10 @@ export const startStandInProvider = async (
     load.now++
     load.most = Math.max(load.most, load.now)
     response.on('close', () => load.now--)
-    const behaviour = upcoming.get(path)?.shift() ?? always.get(path)
+    const behaviour = upcoming.get(path)?.shift() ?? always.get(path) ?? usual
     answer(request, response, fileAt(path), behaviour).catch(() => response.destroy())
   })
-  server.listen(address.port ?? 0, address.host ?? '127.0.0.1')
+  server.listen(options.port ?? 0, options.host ?? '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './free-port.ts'
+import { freePort } from '../../scripts/ports.ts'
 import { waitFor } from './wait-for.ts'
 
 /** A Redis of one's own, as a process that can be stopped, paused and killed. */

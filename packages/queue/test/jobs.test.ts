@@ -23,9 +23,13 @@ test.each(TASK_IDS)('the job ids of task %s are such as BullMQ takes: no colon, 
   }
 })
 
-test.each(['', 'stemkeeper:stems:17', 'stemkeeper:separations:sep_task-1', 'sep_task-1.x.vocal', 'sep_task-1.1.', '.1'])(
-  '%j is no key of a stem job',
-  (key) => {
-    expect(parseStemJobKey(key)).toBeUndefined()
-  },
-)
+test.each([
+  '',
+  'stemkeeper:stems:17',
+  'stemkeeper:separations:sep_task-1',
+  'sep_task-1.x.vocal',
+  'sep_task-1.1.',
+  '.1',
+])('%j is no key of a stem job', (key) => {
+  expect(parseStemJobKey(key)).toBeUndefined()
+})

@@ -10,3 +10,17 @@ export const freePort = async (): Promise<number> => {
   await once(server, 'close')
   return port
 }
+
+/** Does nobody listen there? */
+export const isFree = async (host: string, port: number): Promise<boolean> => {
+  const server = createServer()
+  try {
+    server.listen(port, host)
+    await once(server, 'listening')
+    return true
+  } catch {
+    return false
+  } finally {
+    server.close()
+  }
+}
