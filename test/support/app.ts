@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { onTestFailed, onTestFinished } from 'vitest'
 import { waitFor } from './wait-for.ts'
 
 /** A line of an app's log. */
@@ -36,13 +37,15 @@ export const startApp = async (name: 'ingress' | 'worker' | 'board', env: Record
   return { ...app, url: `http://127.0.0.1:${port}` }
 }
 
-/** Starts an app and waits for nothing. */
+/** Starts an app and waits for nothing. It ends with the test, and shows what it wrote when the test fails. */
 export const spawnApp = (name: string, env: Record<string, string>): Omit<App, 'url'> => {
   const main = join(import.meta.dirname, '../../apps', name, 'src/main.ts')
   const child = spawn(process.execPath, [main], {
     env: { PATH: process.env.PATH ?? '', HOST: '127.0.0.1', PORT: '0', WORKER_HEALTH_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  onTestFailed(() => console.log(`--- ${name}\n${output}`))
   const log: LogLine[] = []
   let output = ''
   createInterface({ input: child.stdout }).on('line', (line) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Manifest, manifestSchema } from '@stems/domain/manifest'
 import { Queue } from 'bullmq'
-import { inject, onTestFailed, onTestFinished } from 'vitest'
+import { inject, onTestFinished } from 'vitest'
 import { type StandInProvider, startStandInProvider } from '../../scripts/stand-in/provider.ts'
 import { type App, startApp } from './app.ts'
 import { waitFor } from './wait-for.ts'
@@ -58,8 +58,8 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
     return opened
   }
 
-  const addWorker = async (more: Record<string, string> = {}) => {
-    const worker = await startApp('worker', {
+  const addWorker = (more: Record<string, string> = {}) => {
+    return startApp('worker', {
       ...env,
       DOWNLOAD_ALLOW_PRIVATE: 'true',
       DOWNLOAD_ALLOWED_HOSTS: '127.0.0.1',
@@ -69,9 +69,6 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
       ...options.worker,
       ...more,
     })
-    onTestFinished(async () => void (await worker.stop('SIGKILL')))
-    onTestFailed(() => console.log(worker.output()))
-    return worker
   }
 
   const spoolDir = await mkdtemp(join(tmpdir(), 'stemkeeper-spool-'))
@@ -80,7 +77,6 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
     startApp('ingress', { ...env, SPOOL_DIR: spoolDir, CALLBACK_TOKENS: TOKEN, ...options.ingress }),
     ...Array.from({ length: options.workers ?? 1 }, () => addWorker()),
   ])
-  onTestFinished(async () => void (await ingress.stop('SIGKILL')))
 
   const manifest = async (taskId: string) => {
     const text = await readFile(join(folder, taskId, 'manifest.json'), 'utf8').catch(() => undefined)
