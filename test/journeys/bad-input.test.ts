@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
-import { postJson, signed, startSystem, TOKEN } from '../support/system.ts'
+import { postJson, signed } from '../support/post.ts'
+import { startSystem, TOKEN } from '../support/system.ts'
 
 const KEY = 'a-key-of-the-provider'
 const now = () => Math.floor(Date.now() / 1000)

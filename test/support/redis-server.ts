@@ -10,8 +10,8 @@ import { waitFor } from './wait-for.ts'
 export type RedisServer = {
   url: string
   port: number
-  /** The running process. */
-  process: () => ChildProcess
+  /** Hangs, or goes on. */
+  signal: (signal: 'SIGSTOP' | 'SIGCONT') => void
   /** Starts it again on the same port with the data it had. */
   start: () => Promise<void>
   /** Ends the process with a signal and waits until it is gone. */
@@ -55,7 +55,7 @@ export const startRedisServer = async (): Promise<RedisServer> => {
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
-    process: () => child as ChildProcess,
+    signal: (signal) => void child?.kill(signal),
     start,
     kill,
     close: async () => {

@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { Queue } from 'bullmq'
 import { inject, onTestFinished } from 'vitest'
 import { type StandInProvider, startStandInProvider } from '../../scripts/stand-in/provider.ts'
 import { type App, startApp } from './app.ts'
+import { postJson } from './post.ts'
 import { waitFor } from './wait-for.ts'
 
 export const TOKEN = 'a-token-for-tests'
@@ -110,23 +111,3 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
     },
   }
 }
-
-/** Posts as a provider does. A string goes out as it is. */
-export const postJson = async (url: string, body: unknown, headers: Record<string, string> = {}) => {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  })
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: (await response.json()) as Record<string, unknown>,
-  }
-}
-
-/** The headers of a signed callback. */
-export const signed = (taskId: string, key: string, timestamp = Math.floor(Date.now() / 1000)) => ({
-  'x-webhook-timestamp': `${timestamp}`,
-  'x-webhook-signature': createHmac('sha256', key).update(`${taskId}.${timestamp}`).digest('base64'),
-})

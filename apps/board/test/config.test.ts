@@ -1,0 +1,46 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { readConfig } from '../src/config.ts'
+import { announceRandomPassword } from '../src/random-password.ts'
+
+test('nothing needs to be set', () => {
+  expect(readConfig({})).toEqual({
+    redisUrl: 'redis://127.0.0.1:6379',
+    queuePrefix: 'stemkeeper',
+    logLevel: 'info',
+    host: '127.0.0.1',
+    port: 3001,
+    storeUrl: 'file:./data/stems',
+    user: 'admin',
+    password: undefined,
+  })
+})
+
+test('the password may come from a file', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'board-config-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'password')
+  await writeFile(file, 'from the file\n')
+  expect(readConfig({ BOARD_PASSWORD_FILE: file }).password).toBe('from the file')
+})
+
+test('every problem is named at once, and no secret is repeated', () => {
+  const read = () => readConfig({ BOARD_USER: 'a:b', BOARD_PASSWORD: 'tab\there', PORT: '70000', STORE_URL: '/stems' })
+  expect(read).toThrow(/BOARD_USER/)
+  expect(read).toThrow(/BOARD_PASSWORD/)
+  expect(read).toThrow(/PORT/)
+  expect(read).toThrow(/STORE_URL/)
+  expect(read).not.toThrow(/here/)
+})
+
+test('a random password is told in one line, and is another one each time', () => {
+  const lines: string[] = []
+  const passwords = [1, 2].map(() => announceRandomPassword('admin', (line) => lines.push(line)))
+  expect(lines.length).toBe(2)
+  expect(lines[0]).toMatch(/^[^\n]+\n$/)
+  expect(lines[0]).toContain(`user admin, password ${passwords[0]} `)
+  expect(passwords[0]).not.toBe(passwords[1])
+  expect(passwords[0]?.length).toBe(24)
+})

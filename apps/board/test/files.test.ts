@@ -1,0 +1,98 @@
+import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { authorizationOf, LOGIN, startBoard, type TestBoard } from './start-board.ts'
+import { stemBytes } from './start-worker.ts'
+
+// Files are the store's affair alone: no Redis is here, and none is needed.
+const NO_REDIS = 'redis://127.0.0.1:1'
+
+const boardWithFile = async () => {
+  const board = await startBoard(NO_REDIS, { redisIsAway: true })
+  await mkdir(join(board.root, 'task-1'))
+  await writeFile(join(board.root, 'task-1', 'vocal.mp3'), stemBytes('vocal'))
+  await writeFile(join(board.root, 'task-1', 'manifest.json'), '{"version":1}\n')
+  await writeFile(join(board.root, 'task-1', 'drums.0b7c.part'), 'half of it')
+  await writeFile(join(board.root, 'secret.txt'), 'a secret')
+  await writeFile(join(board.root, '..', 'secret.txt'), 'a secret')
+  return board
+}
+
+/** Sends the path exactly as it stands. */
+const ask = async (board: TestBoard, path: string): Promise<string> => {
+  const { hostname, port } = new URL(board.origin)
+  const socket = connect(Number(port), hostname)
+  await once(socket, 'connect')
+  const authorization = authorizationOf(LOGIN)
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: board\r\nauthorization: ${authorization}\r\nconnection: close\r\n\r\n`)
+  return text(socket)
+}
+
+test('a file comes with its bytes, length, type and name', async () => {
+  const board = await boardWithFile()
+  const answer = await board.get('/files/task-1/vocal.mp3')
+  expect(answer.status).toBe(200)
+  expect(answer.headers.get('content-type')).toBe('audio/mpeg')
+  expect(answer.headers.get('content-length')).toBe('70000')
+  expect(answer.headers.get('content-disposition')).toBe('inline; filename="vocal.mp3"')
+  expect(stemBytes('vocal').equals(Buffer.from(await answer.arrayBuffer()))).toBe(true)
+})
+
+test('a manifest comes as JSON', async () => {
+  const board = await boardWithFile()
+  const answer = await board.get('/files/task-1/manifest.json')
+  expect(answer.headers.get('content-type')).toContain('application/json')
+  expect(await answer.text()).toBe('{"version":1}\n')
+})
+
+test('HEAD tells the length without the bytes', async () => {
+  const board = await boardWithFile()
+  const answer = await board.get('/files/task-1/vocal.mp3', { method: 'HEAD' })
+  expect([answer.status, answer.headers.get('content-length')]).toEqual([200, '70000'])
+  expect(await answer.text()).toBe('')
+})
+
+test.each(['/files/task-1/bass.mp3', '/files/task-2/vocal.mp3', '/files/task-1/drums.0b7c.part', '/files/task-1'])(
+  '%s answers 404 with a page',
+  async (path) => {
+    const board = await boardWithFile()
+    const answer = await board.get(path)
+    expect(answer.status).toBe(404)
+    expect(await answer.text()).toContain('<h1>Not Found</h1>')
+  },
+)
+
+test.each([
+  '/files/../secret.txt',
+  '/files/task-1/../../secret.txt',
+  '/files/task-1/..%2f..%2fsecret.txt',
+  '/files/task-1/%2e%2e%2f%2e%2e%2fsecret.txt',
+  '/files/..%2f/secret.txt',
+  '/files/../../secret.txt',
+  '/files/%2e%2e/secret.txt',
+  '/files/./secret.txt',
+  '/files/%2e/secret.txt',
+  '/files//secret.txt',
+  '/files/task-1/..%5c..%5csecret.txt',
+  '/files/task-1%2f../secret.txt',
+  '/files/task-1/vocal.mp3%00.txt',
+  '/files/task-1/%2fetc%2fpasswd',
+  '/files/%2fetc/passwd',
+  '/queues/static/../../../package.json',
+  '/queues/static/..%2f..%2fpackage.json',
+  '/queues/static/%2e%2e/%2e%2e/package.json',
+])('%s leads nowhere', async (path) => {
+  const board = await boardWithFile()
+  const answer = await ask(board, path)
+  expect(answer).toMatch(/^HTTP\/1\.1 (400|403|404) /)
+  expect(answer).not.toMatch(/a secret|root:|"dependencies"/)
+})
+
+test('a folder of the store is no file', async () => {
+  const board = await boardWithFile()
+  await mkdir(join(board.root, 'task-1', 'folder.mp3'))
+  expect((await board.get('/files/task-1/folder.mp3')).status).toBe(404)
+})
