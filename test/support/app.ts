@@ -18,6 +18,8 @@ export type App = {
   output: () => string
   /** Waits for a line of its log. */
   logged: (what: string, matches: (line: LogLine) => boolean) => Promise<LogLine>
+  /** Settles when the process has ended and all that it wrote has been read. */
+  ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   /** Sends a signal and waits for the end. */
   stop: (signal?: NodeJS.Signals) => Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
@@ -29,9 +31,7 @@ export type App = {
  */
 export const startApp = async (name: 'ingress' | 'worker' | 'board', env: Record<string, string>): Promise<App> => {
   const app = spawnApp(name, env)
-  const failed = once(app.process, 'exit').then(() =>
-    Promise.reject(new Error(`${name} ended at its start:\n${app.output()}`)),
-  )
+  const failed = app.ended.then(() => Promise.reject(new Error(`${name} ended at its start:\n${app.output()}`)))
   failed.catch(() => {})
   const { port } = await Promise.race([failed, app.logged('listening', (line) => line.msg === 'app.listening')])
   return { ...app, url: `http://127.0.0.1:${port}` }
@@ -46,6 +46,7 @@ export const spawnApp = (name: string, env: Record<string, string>): Omit<App, '
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   onTestFailed(() => console.log(`--- ${name}\n${output}`))
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }))
   const log: LogLine[] = []
   let output = ''
   createInterface({ input: child.stdout }).on('line', (line) => {
@@ -60,13 +61,10 @@ export const spawnApp = (name: string, env: Record<string, string>): Omit<App, '
     log,
     output: () => output,
     logged: (what, matches) => waitFor(`${name}'s log says: ${what}`, () => log.find(matches)),
-    stop: async (signal = 'SIGTERM') => {
-      if (child.exitCode === null && child.signalCode === null) {
-        const gone = once(child, 'exit')
-        child.kill(signal)
-        await gone
-      }
-      return { code: child.exitCode, signal: child.signalCode }
+    ended,
+    stop: (signal = 'SIGTERM') => {
+      child.kill(signal)
+      return ended
     },
   }
 }

@@ -26,6 +26,7 @@ export type System = {
   provider: StandInProvider
   /** The store's directory. */
   folder: string
+  spoolDir: string
   /** What every app is told. */
   env: Record<string, string>
   addWorker: (env?: Record<string, string>) => Promise<App>
@@ -88,6 +89,7 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
     workers,
     provider,
     folder,
+    spoolDir,
     env,
     addWorker,
     manifest,

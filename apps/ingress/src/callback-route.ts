@@ -11,6 +11,11 @@ const RETRY_AFTER_S = '5'
 
 const answerSchema = z.object({ status: z.enum(['accepted', 'duplicate', 'spooled', 'quarantined']) })
 
+const problem = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: problemSchema } },
+})
+
 const schema = {
   summary: 'Receives the callback of an audio separation',
   description:
@@ -19,11 +24,11 @@ const schema = {
   body: callbackSchema,
   response: {
     200: answerSchema.describe('Kept, durably'),
-    400: problemSchema.describe('Not JSON, or no readable task id'),
-    401: problemSchema.describe('Proof missing, wrong or too old'),
-    413: problemSchema.describe('Larger than 256 KiB'),
-    415: problemSchema.describe('Not application/json'),
-    503: problemSchema.describe('Cannot be kept right now; send it again'),
+    400: problem('Not JSON, or no readable task id'),
+    401: problem('Proof missing, wrong or too old'),
+    413: problem('Larger than 256 KiB'),
+    415: problem('Not application/json'),
+    503: problem('Cannot be kept right now; send it again'),
   },
 }
 
@@ -54,10 +59,10 @@ export const addCallbackRoute = (app: FastifyInstance, options: CallbackRouteOpt
       vouched: vouched.has(request),
     }
     try {
-      const { taskId, admission } = await admit(arrival)
-      metrics.callbacks.inc({ answer: admission })
-      request.log.info({ taskId, answer: admission, ms: Math.round(reply.elapsedTime) }, 'callback.answered')
-      return await reply.send({ status: admission })
+      const { taskId, kept } = await admit(arrival)
+      metrics.callbacks.inc({ answer: kept })
+      request.log.info({ taskId, answer: kept, ms: Math.round(reply.elapsedTime) }, 'callback.answered')
+      return await reply.send({ status: kept })
     } catch (error) {
       if (error instanceof UnprovenError) return refuse(reply)
       if (error instanceof UnreadableTaskIdError) {

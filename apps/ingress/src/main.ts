@@ -2,13 +2,17 @@ import { configOrExit } from '@stems/config/environment'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { awaitReady, connectImpatiently, disconnect } from '@stems/queue/redis'
 import { createSubmitter } from '@stems/queue/submit'
+import { createSpool } from '@stems/store/spool'
 import { listenOrExit } from '@stems/telemetry/listen'
 import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
 import { createAdmission } from './admit.ts'
 import { readConfig } from './config.ts'
+import { startDrain } from './drain.ts'
+import { createDelivery, createKeep } from './keep.ts'
 import { createIngressMetrics } from './metrics.ts'
 import { createServer } from './server.ts'
+import { openOrExit } from './spool-at-start.ts'
 
 const SUBMIT_DEADLINE_MS = 1500 // every answer leaves within 2 s
 const REDIS_GRACE_MS = 1000 // no callback is turned away only because it came before the connection was made
@@ -26,23 +30,28 @@ const quarantine = createQuarantine({
   limit: config.quarantineMax,
   deadlineMs: SUBMIT_DEADLINE_MS,
 })
-const metrics = createIngressMetrics()
+const spool = createSpool(config.spoolDir, config.spoolMaxBytes)
+await openOrExit(spool, config.spoolDir)
+const deliver = createDelivery({ submitter, quarantine })
+const metrics = createIngressMetrics(spool)
 const server = await createServer({
   log,
   metrics,
   secrets: config.secrets,
   authRequired: config.authRequired,
-  admit: createAdmission({ secrets: config.secrets, submitter, quarantine }),
+  admit: createAdmission({ secrets: config.secrets, keep: createKeep({ deliver, spool, log }) }),
   health: {
     notReady: () => (redis.status === 'ready' ? [] : ['Redis is away']),
     metrics: metrics.registry,
   },
 })
+const drain = startDrain({ spool, deliver, isReady: () => redis.status === 'ready', log })
 await awaitReady(redis, REDIS_GRACE_MS)
 await listenOrExit(server, { host: config.host, port: config.port, variable: 'PORT' }, log)
 
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
+  await drain.close()
   await submitter.close()
   await quarantine.close()
   disconnect(redis)

@@ -33,13 +33,14 @@ export const isNews = (known: Separation, later: Separation, saved: ReadonlySet<
 }
 
 /**
- * The union of two callbacks for one task: every stem that either of them named, under the newest link, so that a late
- * failure message, or a callback with fewer stems, never makes a stem disappear from the account.
+ * The union of two callbacks for one task: every stem that either of them named, under the link that was received last,
+ * so that a late failure message, or a callback with fewer stems, never makes a stem disappear from the account.
  *
- * @param known the separation as it stands
- * @param later the separation of a later callback for the same task
+ * @param one a callback
+ * @param other another for the same task, in any order
  */
-export const mergeSeparations = (known: Separation, later: Separation): Separation => {
+export const mergeSeparations = (one: Separation, other: Separation): Separation => {
+  const [known, later] = one.receivedAt <= other.receivedAt ? [one, other] : [other, one]
   const stems = new Map(known.stems.map((stem) => [stem.name, stem]))
   for (const stem of later.stems) {
     if (stem.url !== null || !stems.has(stem.name)) stems.set(stem.name, stem)

@@ -1,7 +1,7 @@
-/** Redis did not say in time that it has what it was given. It may have it nevertheless. */
+/** Somebody did not say in time that he has what he was given. He may have it nevertheless. */
 export class DeadlineError extends Error {
-  constructor(deadlineMs: number) {
-    super(`Redis did not acknowledge within ${deadlineMs} ms`)
+  constructor(who: string, deadlineMs: number) {
+    super(`${who} did not acknowledge within ${deadlineMs} ms`)
     this.name = 'DeadlineError'
   }
 }
@@ -9,15 +9,20 @@ export class DeadlineError extends Error {
 /**
  * Runs `work`, and stops waiting for it after `deadlineMs`.
  *
+ * @param who is waited for, for the error
  * @param work gets a signal that is aborted at the deadline
  * @throws {DeadlineError}
  */
-export const withDeadline = async <T>(deadlineMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+export const withDeadline = async <T>(
+  who: string,
+  deadlineMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> => {
   const controller = new AbortController()
   let timer: NodeJS.Timeout | undefined
   const expired = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      const error = new DeadlineError(deadlineMs)
+      const error = new DeadlineError(who, deadlineMs)
       controller.abort(error)
       reject(error)
     }, deadlineMs)

@@ -96,7 +96,7 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
   }
 
   const ask = <T>(work: () => Promise<T>): Promise<T> =>
-    withDeadline(deadlineMs, work).catch((error: unknown) => {
+    withDeadline('Redis', deadlineMs, work).catch((error: unknown) => {
       throw new QueueAwayError(error)
     })
 

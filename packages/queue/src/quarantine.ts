@@ -46,7 +46,7 @@ export const createQuarantine = ({ redis, prefix, limit, deadlineMs }: Quarantin
      * @throws {QuarantineFullError} when the limit is reached
      * @throws when Redis did not acknowledge in time
      */
-    keep: (entry: QuarantineJob): Promise<void> => withDeadline(deadlineMs, () => keepNow(entry)),
+    keep: (entry: QuarantineJob): Promise<void> => withDeadline('Redis', deadlineMs, () => keepNow(entry)),
     close: () => queue.close(),
   }
 }

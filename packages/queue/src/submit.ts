@@ -83,7 +83,7 @@ export const createSubmitter = ({
      * @throws when Redis did not acknowledge in time; the job may exist nevertheless, and submitting again is harmless
      */
     submit: (separation: Separation): Promise<SubmitAnswer> =>
-      withDeadline(deadlineMs, (signal) => submitNow(separation, signal)),
+      withDeadline('Redis', deadlineMs, (signal) => submitNow(separation, signal)),
     close: () => queue.close(),
   }
 }

@@ -1,0 +1,50 @@
+import { parseCallback, UnknownShapeError } from '@stems/provider/callback'
+import { withDeadline } from '@stems/queue/deadline'
+import { type Quarantine, QuarantineFullError } from '@stems/queue/quarantine'
+import type { SubmitAnswer, Submitter } from '@stems/queue/submit'
+import type { Spool, SpoolEntry } from '@stems/store/spool'
+import type { Log } from '@stems/telemetry/log'
+
+const SPOOL_DEADLINE_MS = 400 // with the submit's deadline before it, the answer still leaves within 2 s
+
+/** How a callback is kept: in Redis, or on disk until Redis is back. */
+export type Kept = SubmitAnswer | 'quarantined' | 'spooled'
+
+/**
+ * Gives a verified callback to Redis: as a separation, or to the quarantine where its shape is unknown.
+ *
+ * @returns a function that throws when Redis does not acknowledge, or when the quarantine is full
+ */
+export const createDelivery =
+  ({ submitter, quarantine }: { submitter: Submitter; quarantine: Quarantine }) =>
+  async ({ taskId, receivedAt, payload }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
+    try {
+      return await submitter.submit(parseCallback(payload, receivedAt))
+    } catch (error) {
+      if (!(error instanceof UnknownShapeError)) throw error
+      await quarantine.keep({ taskId, reason: error.message, receivedAt, payload })
+      return 'quarantined'
+    }
+  }
+
+export type Deliver = ReturnType<typeof createDelivery>
+
+/**
+ * Keeps a verified callback, whatever Redis does: when it cannot be delivered, it goes to the spool.
+ *
+ * @returns a function that throws when the spool cannot take it either
+ */
+export const createKeep =
+  ({ deliver, spool, log }: { deliver: Deliver; spool: Spool; log: Log }) =>
+  async (entry: SpoolEntry): Promise<Kept> => {
+    try {
+      return await deliver(entry)
+    } catch (error) {
+      if (error instanceof QuarantineFullError) throw error // a full quarantine is no reason to fill the spool
+      log.debug({ taskId: entry.taskId, error: (error as Error).message }, 'callback.to_spool')
+      await withDeadline('the spool', SPOOL_DEADLINE_MS, () => spool.put(entry))
+      return 'spooled'
+    }
+  }
+
+export type Keep = ReturnType<typeof createKeep>
