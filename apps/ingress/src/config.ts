@@ -1,4 +1,4 @@
-import { ConfigError, readEnvironment } from '@stems/config/environment'
+import { readEnvironment } from '@stems/config/environment'
 import { commonVariables, integer, list, port } from '@stems/config/variables'
 import { z } from 'zod'
 
@@ -10,8 +10,14 @@ const variables = z.object({
   CALLBACK_HMAC_KEYS: list(),
   CALLBACK_TOLERANCE_SECONDS: integer({ min: 1, max: 86_400 }).default(300),
   CALLBACK_AUTH: z.enum(['required', 'none'], 'must be required or none').default('required'),
+  SPOOL_DIR: z.string().default('./data/spool'),
+  SPOOL_MAX_BYTES: integer({ min: 0 }).default(268_435_456),
   QUARANTINE_MAX: integer({ min: 1 }).default(1000),
 })
+
+const NO_SECRET =
+  'CALLBACK_TOKENS or CALLBACK_HMAC_KEYS: one of them must be set, or anybody could send callbacks ' +
+  '(CALLBACK_AUTH=none accepts that)'
 
 /**
  * Ingress's configuration.
@@ -20,13 +26,10 @@ const variables = z.object({
  * @throws {ConfigError} with every problem at once
  */
 export const readConfig = (env: NodeJS.ProcessEnv) => {
-  const config = readEnvironment(variables, env)
-  if (config.CALLBACK_AUTH === 'required' && config.CALLBACK_TOKENS.length + config.CALLBACK_HMAC_KEYS.length === 0) {
-    throw new ConfigError([
-      'CALLBACK_TOKENS or CALLBACK_HMAC_KEYS: one of them must be set, or anybody could send callbacks ' +
-        '(CALLBACK_AUTH=none accepts that)',
-    ])
-  }
+  const config = readEnvironment(variables, env, ({ CALLBACK_AUTH, CALLBACK_TOKENS, CALLBACK_HMAC_KEYS }) => {
+    const hasSecret = /[^\s,]/.test(`${CALLBACK_TOKENS ?? ''}${CALLBACK_HMAC_KEYS ?? ''}`)
+    return CALLBACK_AUTH === 'none' || hasSecret ? [] : [NO_SECRET]
+  })
   return {
     redisUrl: config.REDIS_URL,
     queuePrefix: config.QUEUE_PREFIX,
@@ -39,6 +42,8 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
       hmacKeys: config.CALLBACK_HMAC_KEYS,
       toleranceSeconds: config.CALLBACK_TOLERANCE_SECONDS,
     },
+    spoolDir: config.SPOOL_DIR,
+    spoolMaxBytes: config.SPOOL_MAX_BYTES,
     quarantineMax: config.QUARANTINE_MAX,
   }
 }

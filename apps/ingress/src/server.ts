@@ -17,6 +17,7 @@ export const createServer = async ({ log, health, ...callbacks }: ServerOptions)
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: 15_000,
     routerOptions: { maxParamLength: 512 },
+    frameworkErrors: problemOfError, // a URL that cannot be read reaches no route
     return503OnClosing: true,
   })
   app.removeContentTypeParser('text/plain') // or text would pass as a body

@@ -1,7 +1,9 @@
-import { ConfigError, readEnvironment } from '@stems/config/environment'
+import { readEnvironment } from '@stems/config/environment'
 import { commonVariables, flag, integer, list, port } from '@stems/config/variables'
 import { isStoreUrl } from '@stems/store/open-store'
 import { z } from 'zod'
+
+const HOST_RULE = /^(\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i
 
 const variables = z.object({
   ...commonVariables,
@@ -14,12 +16,17 @@ const variables = z.object({
   DOWNLOAD_BACKOFF_MS: integer({ min: 1 }).default(1000),
   DOWNLOAD_MAX_BYTES: integer({ min: 1 }).default(536_870_912),
   DOWNLOAD_STALL_MS: integer({ min: 1, max: 3_600_000 }).default(30_000),
-  DOWNLOAD_ALLOWED_HOSTS: list(),
+  DOWNLOAD_ALLOWED_HOSTS: list().superRefine((rules, context) => {
+    for (const [index, rule] of rules.entries()) {
+      if (HOST_RULE.test(rule)) continue
+      const message = `entry ${index + 1} is neither a host, a .domain nor * (no scheme, port or path)`
+      context.addIssue({ code: 'custom', message })
+    }
+  }),
   DOWNLOAD_ALLOW_PRIVATE: flag().default(false),
 })
 
 const PROVIDER_HOSTS = ['.aiquickdraw.com', 'cdn1.suno.ai']
-const HOST_RULE = /^(\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i
 
 /**
  * The worker's configuration.
@@ -29,10 +36,6 @@ const HOST_RULE = /^(\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i
  */
 export const readConfig = (env: NodeJS.ProcessEnv) => {
   const config = readEnvironment(variables, env)
-  const wrong = config.DOWNLOAD_ALLOWED_HOSTS.filter((rule) => !HOST_RULE.test(rule))
-  if (wrong.length > 0) {
-    throw new ConfigError(wrong.map((rule) => `DOWNLOAD_ALLOWED_HOSTS: ${rule} is neither a host, .domain nor *`))
-  }
   return {
     redisUrl: config.REDIS_URL,
     queuePrefix: config.QUEUE_PREFIX,

@@ -1,5 +1,5 @@
 import { BlockedUrlError, DeadLinkError, StemError } from '@stems/domain/errors'
-import { HTTPError, ReadError, RequestError, TimeoutError } from 'got'
+import { ReadError, RequestError, TimeoutError } from 'got'
 import { isBlockedAddress } from './url-guard.ts'
 
 /**
@@ -16,7 +16,6 @@ export const explainFailure = (error: unknown, url: URL, bytes: number): StemErr
   if (blocked) return new BlockedUrlError(url.host, 'its address is not a public one')
   if (hasCode(error, 'ERR_UNSUPPORTED_PROTOCOL'))
     return new BlockedUrlError(url.host, 'it redirects to what is not HTTP')
-  if (error instanceof HTTPError) return explainStatus(error.response.statusCode, error.response.headers['retry-after'])
   if (error instanceof TimeoutError) return explainTimeout(error, url, bytes)
   if (isCutOff(error)) {
     return new StemError('truncated', 'later', `${url.host} ended the transfer after ${bytes} bytes.`, { cause: error })
@@ -49,7 +48,9 @@ export const explainStatus = (status: number, retryAfter?: string): StemError =>
 /** Milliseconds to wait, from seconds or an HTTP date (RFC 9110, 10.2.3); `undefined` when it is neither. */
 export const parseRetryAfter = (header: string | undefined, now = Date.now()): number | undefined => {
   if (header === undefined || header.trim() === '') return undefined
-  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now
+  const seconds = /^\d+$/.test(header.trim())
+  if (!seconds && !/[a-z]/i.test(header)) return undefined // `-5` would pass for a date
+  const ms = seconds ? Number(header) * 1000 : Date.parse(header) - now
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { Transform, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { StemError } from '@stems/domain/errors'
-import got from 'got'
+import got, { type Request } from 'got'
 import { explainFailure, explainStatus } from './download-errors.ts'
 import type { UrlGuard } from './url-guard.ts'
 
@@ -29,13 +29,13 @@ export const createDownload = (guard: UrlGuard, { maxBytes, stallMs }: DownloadL
   const client = got.extend({
     ...(guard.agents ? { agent: guard.agents } : {}),
     retry: { limit: 0 },
+    throwHttpErrors: false, // got would read an error's body into memory, however long
     decompress: false,
     maxRedirects: 5,
     // The provider's CDN turns some default user agents away. What is compressed cannot be compared with its length.
     headers: { 'user-agent': 'Mozilla/5.0 (compatible; Stemkeeper/1.0)', 'accept-encoding': 'identity', accept: '*/*' },
     // `socket` is the idle timer; `read` would limit the whole body.
     timeout: { lookup: 10_000, connect: 10_000, secureConnect: 10_000, response: stallMs, socket: stallMs },
-    hooks: { beforeRedirect: [({ url }) => guard.check(new URL(url as URL))] },
   })
 
   /**
@@ -44,11 +44,21 @@ export const createDownload = (guard: UrlGuard, { maxBytes, stallMs }: DownloadL
    * @throws {StemError}
    */
   return async (link: string, target: Writable, { signal, progress }: DownloadOptions): Promise<Download> => {
-    const url = new URL(link)
+    let asked = new URL(link)
     let bytes = 0
+    let request: Request | undefined
+    target.on('error', ignore) // the pipeline reports it; before the pipeline nobody would
     try {
-      guard.check(url)
-      const request = client.stream(url, { signal })
+      guard.check(asked)
+      const followTo = (url: URL) => {
+        asked = url
+        guard.check(url)
+      }
+      request = client.stream(asked, {
+        signal,
+        hooks: { beforeRedirect: [({ url }) => followTo(new URL(url as URL))] },
+      })
+      request.on('error', ignore) // likewise
       const [response] = (await once(request, 'response', { signal })) as [IncomingMessage]
       const total = expectedLength(response, maxBytes)
       const hash = createHash('sha256')
@@ -62,15 +72,16 @@ export const createDownload = (guard: UrlGuard, { maxBytes, stallMs }: DownloadL
         },
       })
       await pipeline(request, meter, target, { signal })
-      if (bytes === 0) throw new StemError('truncated', 'later', `${url.host} sent an empty file.`)
+      if (bytes === 0) throw new StemError('truncated', 'later', `${asked.host} sent an empty file.`)
       if (total !== null && bytes !== total) {
-        throw new StemError('truncated', 'later', `${url.host} promised ${total} bytes and sent ${bytes}.`)
+        throw new StemError('truncated', 'later', `${asked.host} promised ${total} bytes and sent ${bytes}.`)
       }
       return { bytes, sha256: hash.digest('hex') }
     } catch (error) {
+      request?.destroy()
       target.destroy()
       if (signal.aborted) throw new StemError('interrupted', 'later', `the download was interrupted: ${signal.reason}.`)
-      throw explainFailure(error, url, bytes)
+      throw explainFailure(error, asked, bytes)
     }
   }
 }
@@ -79,7 +90,7 @@ export type DownloadFile = ReturnType<typeof createDownload>
 
 const expectedLength = (response: IncomingMessage, maxBytes: number): number | null => {
   // A success that is not 200 (no content, a part that nobody asked for) is no file.
-  if (response.statusCode !== 200) throw explainStatus(response.statusCode ?? 0)
+  if (response.statusCode !== 200) throw explainStatus(response.statusCode ?? 0, response.headers['retry-after'])
   const header = response.headers['content-length']
   const length = header === undefined ? null : Number(header)
   if (length !== null && length > maxBytes) throw tooLarge(maxBytes)
@@ -88,3 +99,5 @@ const expectedLength = (response: IncomingMessage, maxBytes: number): number | n
 
 const tooLarge = (maxBytes: number) =>
   new StemError('too_large', 'never', `the file is larger than DOWNLOAD_MAX_BYTES (${maxBytes}). Raise it and replay.`)
+
+const ignore = () => {}

@@ -17,11 +17,13 @@ export class ConfigError extends Error {
  *
  * @param schema an object schema whose keys are the variables' names
  * @param env usually `process.env`
+ * @param contradictions problems that no variable has by itself; gets the values as they were given
  * @throws {ConfigError} with every problem at once
  */
 export const readEnvironment = <Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   env: NodeJS.ProcessEnv,
+  contradictions: (values: Partial<Record<keyof Shape, string>>) => string[] = () => [],
 ): z.output<z.ZodObject<Shape>> => {
   const problems: string[] = []
   const values: Record<string, string> = {}
@@ -29,6 +31,7 @@ export const readEnvironment = <Shape extends z.ZodRawShape>(
     const value = readVariable(name, env, problems)
     if (value !== undefined) values[name] = value
   }
+  problems.push(...contradictions(values as Partial<Record<keyof Shape, string>>))
   const parsed = schema.safeParse(values)
   if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`))
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems)

@@ -32,11 +32,19 @@ test('a number without an upper bound is still one that JavaScript can hold', ()
   expect(accepts(integer({ min: 1 }), '9999999999999999')).toBe(false)
 })
 
-test.each([['0', true], ['65535', true], ['65536', false], ['-1', false]])('%s is a port: %s', (text, valid) => {
+test.each([
+  ['0', true],
+  ['65535', true],
+  ['65536', false],
+  ['-1', false],
+])('%s is a port: %s', (text, valid) => {
   expect(accepts(port(), text)).toBe(valid)
 })
 
-test.each([['true', true], ['false', false]])('the flag %s is %s', (text, value) => {
+test.each([
+  ['true', true],
+  ['false', false],
+])('the flag %s is %s', (text, value) => {
   expect(flag().parse(text)).toBe(value)
 })
 
@@ -44,9 +52,12 @@ test.each(['1', 'yes', 'TRUE', 'on', 'false '])('the flag %j is refused, not gue
   expect(accepts(flag(), text)).toBe(false)
 })
 
-test.each(['redis://redis', 'rediss://user:pass@redis.example:6380/2', 'redis://[::1]:6379'])('%s names a Redis', (url) => {
-  expect(redisUrl().parse(url)).toBe(url)
-})
+test.each(['redis://redis', 'rediss://user:pass@redis.example:6380/2', 'redis://[::1]:6379'])(
+  '%s names a Redis',
+  (url) => {
+    expect(redisUrl().parse(url)).toBe(url)
+  },
+)
 
 test.each(['http://redis', 'redis', '127.0.0.1:6379', 'redis+tls://x'])('%s names no Redis', (url) => {
   expect(accepts(redisUrl(), url)).toBe(false)

@@ -4,6 +4,8 @@ import { z } from 'zod'
 // Shorter than what the schema allows: a suffix such as `_removed` may follow.
 const SAFE_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
+const HASHED_NAME = /-[0-9a-f]{8}$/
+
 /** A stem's name as it stands in job ids, manifests and file names: lower case, no dot, no slash. */
 export const stemNameSchema = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,95}$/)
 
@@ -17,7 +19,7 @@ export const stemNameSchema = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,95}$/)
  * @returns a name that matches {@link stemNameSchema}
  */
 export const toStemName = (named: string): string => {
-  if (SAFE_NAME.test(named)) return named
+  if (SAFE_NAME.test(named) && !HASHED_NAME.test(named)) return named
   const hash = createHash('sha256').update(named).digest('hex').slice(0, 8)
   return [slug(named).slice(0, 48) || 'stem', hash].join('-')
 }

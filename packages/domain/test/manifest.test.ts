@@ -13,10 +13,12 @@ const separationOf = (names: string[], change: Partial<Separation> = {}): Separa
 })
 const linkOf = (name: string) => `https://far.side/${name}.mp3`
 const outcomesOf = (names: string[]) =>
-  new Map(names.flatMap((name): [string, StemOutcome][] => {
-    if (name.startsWith('saved')) return [[name, saved(name)]]
-    return name.startsWith('failed') ? [[name, failed(name)]] : []
-  }))
+  new Map(
+    names.flatMap((name): [string, StemOutcome][] => {
+      if (name.startsWith('saved')) return [[name, saved(name)]]
+      return name.startsWith('failed') ? [[name, failed(name)]] : []
+    }),
+  )
 const saved = (name: string): StemOutcome => ({
   status: 'saved',
   file: `${name}.mp3`,

@@ -50,7 +50,12 @@ test('of two failures the later one is told', () => {
 test.each([
   ['the newest link wins', { vocal: A }, { vocal: B }, { vocal: B }],
   ['a link that was taken back stays', { vocal: A }, { vocal: null, drums: B }, { vocal: A, drums: B }],
-  ['stems that the later one does not name stay', { vocal: A, fx: null }, { drums: B }, { vocal: A, fx: null, drums: B }],
+  [
+    'stems that the later one does not name stay',
+    { vocal: A, fx: null },
+    { drums: B },
+    { vocal: A, fx: null, drums: B },
+  ],
   ['a link comes where there was none', { vocal: null }, { vocal: A }, { vocal: A }],
   ['a stem named by nobody with a link stays named', { vocal: A }, { fx: null }, { vocal: A, fx: null }],
 ])('merging: %s', (_what, known, later, merged) => {

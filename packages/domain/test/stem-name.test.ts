@@ -17,11 +17,14 @@ test.each(DOCUMENTED)('the documented name %s is kept as it is', (name) => {
   expect(toStemName(name)).toBe(name)
 })
 
-test.each(HOSTILE.map((name) => [name.slice(0, 20), name]))('the name %j becomes one that is safe as a file name and in a job id', (_start, name) => {
-  expect(toStemName(name)).toMatch(/^[a-z0-9][a-z0-9_-]*$/)
-  expect(stemNameSchema.safeParse(toStemName(name)).success).toBe(true)
-  expect(stemNameSchema.safeParse(titleToStemName(name)).success).toBe(true)
-})
+test.each(HOSTILE.map((name) => [name.slice(0, 20), name]))(
+  'the name %j becomes one that is safe as a file name and in a job id',
+  (_start, name) => {
+    expect(toStemName(name)).toMatch(/^[a-z0-9][a-z0-9_-]*$/)
+    expect(stemNameSchema.safeParse(toStemName(name)).success).toBe(true)
+    expect(stemNameSchema.safeParse(titleToStemName(name)).success).toBe(true)
+  },
+)
 
 test('no two names of the payload meet under one name', () => {
   const named = [...DOCUMENTED, ...HOSTILE]

@@ -57,7 +57,8 @@ export const parseCallback = (body: unknown, receivedAt: string): Separation => 
     throw new UnknownShapeError(parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })))
   }
   const { code, msg, data } = parsed.data
-  const info = data.vocal_separation_info ?? data.vocal_removal_info
+  const infos = [data.vocal_separation_info, data.vocal_removal_info].filter((info) => info != null)
+  const info = infos.find((candidate) => stemsOf(candidate).length > 0) ?? infos[0]
   const stems = info ? stemsOf(info) : []
   if (code === 200 && stems.length === 0) {
     throw new UnknownShapeError([

@@ -59,7 +59,10 @@ test('a failure may leave the info out altogether', () => {
   expect(parseCallback({ code: 500, msg: 'failed', data: { task_id: 'task-1' } }, AT).stems).toEqual([])
 })
 
-test.each([['200', 200], ['531', 531]])('the code %j as text is the number', (code, number) => {
+test.each([
+  ['200', 200],
+  ['531', 531],
+])('the code %j as text is the number', (code, number) => {
   expect(parseCallback(callback({ vocal_url: `${FAR}/v.mp3` }, { code }), AT).code).toBe(number)
 })
 

@@ -19,15 +19,21 @@ test.each([
 })
 
 test.each([
-  [0, 0],
+  [1, 1],
   [1500, 1500],
   [HOUR, HOUR],
   [HOUR + 1, HOUR],
   [Number.POSITIVE_INFINITY, HOUR],
 ])('a wish for %d ms is honoured with %i ms and a little jitter', (wish, wait) => {
-  const waits = many(() => backoffMs(50, 1000, 30_000, wish))
+  const waits = many(() => backoffMs(1, 1, 30_000, wish))
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(wait)
   expect(Math.max(...waits)).toBeLessThanOrEqual(wait + 250)
+})
+
+test('a wish that is shorter than the backoff does not use up the attempts sooner', () => {
+  for (const wish of [0, 1500]) {
+    expect(Math.min(...many(() => backoffMs(50, 1000, 30_000, wish)))).toBeGreaterThanOrEqual(15_000)
+  }
 })
 
 test('a wait is a whole number of milliseconds, whatever is asked', () => {

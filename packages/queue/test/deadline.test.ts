@@ -3,17 +3,17 @@ import { expect, test } from 'vitest'
 import { DeadlineError, withDeadline } from '../src/deadline.ts'
 
 test('work that is done in time returns what it has', async () => {
-  expect(await withDeadline(60_000, async () => 'done')).toBe('done')
+  expect(await withDeadline('Redis', 60_000, async () => 'done')).toBe('done')
 })
 
 test('work that fails in time fails as it did', async () => {
   const failure = new Error('READONLY')
-  await expect(withDeadline(60_000, () => Promise.reject(failure))).rejects.toBe(failure)
+  await expect(withDeadline('Redis', 60_000, () => Promise.reject(failure))).rejects.toBe(failure)
 })
 
 test('work that never ends is given up and told so', async () => {
   let told: AbortSignal | undefined
-  const given = withDeadline(1, (signal) => {
+  const given = withDeadline('Redis', 1, (signal) => {
     told = signal
     return new Promise(() => {})
   })
@@ -24,7 +24,7 @@ test('work that never ends is given up and told so', async () => {
 
 test('work that fails after its deadline harms nobody', async () => {
   await expect(
-    withDeadline(1, async (signal) => {
+    withDeadline('Redis', 1, async (signal) => {
       await once(signal, 'abort')
       throw new Error('too late to matter')
     }),
@@ -32,6 +32,6 @@ test('work that fails after its deadline harms nobody', async () => {
 })
 
 test('the signal of work that is done stays quiet', async () => {
-  const signal = await withDeadline(60_000, async (given) => given)
+  const signal = await withDeadline('Redis', 60_000, async (given) => given)
   expect(signal.aborted).toBe(false)
 })

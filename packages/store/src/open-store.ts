@@ -3,7 +3,7 @@ import { createFileStore } from './file-store.ts'
 import type { StemStore } from './stem-store.ts'
 
 /** Is it a place that {@link openStore} knows? */
-export const isStoreUrl = (url: string): boolean => url.startsWith('file:') && url.length > 'file:'.length
+export const isStoreUrl = (url: string): boolean => /^file:./.test(url) && decoded(url) !== undefined
 
 /**
  * Opens the store that `STORE_URL` names.
@@ -14,6 +14,14 @@ export const openStore = (url: string): StemStore => createFileStore(storeFolder
 
 /** The directory of a `file:` store, absolute. */
 export const storeFolder = (url: string): string => {
-  const path = decodeURI(url.slice('file:'.length)).replace(/^\/\/(?=\/)/, '')
+  const path = (decoded(url) ?? '').replace(/^\/\/(?=\/)/, '')
   return isAbsolute(path) ? path : resolve(path)
+}
+
+const decoded = (url: string): string | undefined => {
+  try {
+    return decodeURI(url.slice('file:'.length))
+  } catch {
+    return undefined
+  }
 }

@@ -133,7 +133,12 @@ test.each(OPERATIONS)('%s says in words that this user has no rights in the stor
   await chmod(folder, 0o000)
   onTestFinished(() => chmod(folder, 0o700))
 
-  const failure = await asNobody(() => run(root, name)?.then(() => undefined, (error: unknown) => error))
+  const failure = await asNobody(() =>
+    run(root, name)?.then(
+      () => undefined,
+      (error: unknown) => error,
+    ),
+  )
 
   expect(failure).toBeInstanceOf(StemError)
   expect(failure).toEqual(STORE_FAILURE(/store may not be written by this user: check its owner and mode \(EACCES\)/))
@@ -175,5 +180,7 @@ const putFileInPlaceOf = async (folder: string) => {
 test('a store that breaks says its reason as the cause', async () => {
   const file = join(await emptyFolder(), 'file')
   await writeFile(file, '')
-  await expect(createFileStore(file).createPart('task-1', 'vocal')).rejects.toMatchObject({ cause: { code: 'ENOTDIR' } })
+  await expect(createFileStore(file).createPart('task-1', 'vocal')).rejects.toMatchObject({
+    cause: { code: 'ENOTDIR' },
+  })
 })

@@ -24,7 +24,3 @@ test.each(['file:./100%', 'file:./%zz', 'file:./%ff'])(
     expect(!isStoreUrl(url) || openStore(url)).toBeTruthy()
   },
 )
-
-test.each(['file://data/stems', 'file://host/share'])('%s, whose first part would be a host, is no store', (url) => {
-  expect(isStoreUrl(url)).toBe(false)
-})

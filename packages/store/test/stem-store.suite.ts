@@ -202,15 +202,22 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
       },
     )
 
-    test.each(['', '.', '..', '../task-2/vocal.mp3', 'vocal', 'vocal.x.mp3', '.vocal.mp3', 'vocal.mp3\0', '/etc/hosts'])(
-      'neither opens nor removes %j, which is no file name of a stem',
-      async (file) => {
-        const store = await open()
-        await publish(store, 'task-2', 'vocal', 'another task')
-        expect(await store.open('task-1', file)).toBeUndefined()
-        await expect(async () => store.remove('task-1', file)).rejects.toThrow()
-        expect(await contentOf(store, 'task-2', 'vocal.mp3')).toBe('another task')
-      },
-    )
+    test.each([
+      '',
+      '.',
+      '..',
+      '../task-2/vocal.mp3',
+      'vocal',
+      'vocal.x.mp3',
+      '.vocal.mp3',
+      'vocal.mp3\0',
+      '/etc/hosts',
+    ])('neither opens nor removes %j, which is no file name of a stem', async (file) => {
+      const store = await open()
+      await publish(store, 'task-2', 'vocal', 'another task')
+      expect(await store.open('task-1', file)).toBeUndefined()
+      await expect(async () => store.remove('task-1', file)).rejects.toThrow()
+      expect(await contentOf(store, 'task-2', 'vocal.mp3')).toBe('another task')
+    })
   })
 }

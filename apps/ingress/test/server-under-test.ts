@@ -1,0 +1,54 @@
+import { createSpool } from '@stems/store/spool'
+import { createLog } from '@stems/telemetry/log'
+import { onTestFinished } from 'vitest'
+import { createAdmission } from '../src/admit.ts'
+import { createDelivery } from '../src/keep.ts'
+import { createIngressMetrics } from '../src/metrics.ts'
+import { createServer } from '../src/server.ts'
+
+export const TOKEN = 'a-token'
+export const KEY = 'a-key'
+
+export type Kept = { separations: unknown[]; quarantined: unknown[]; log: string[] }
+
+/** The real server and admission; in the place of Redis, two lists. */
+export const startServer = async ({
+  authRequired = true,
+  tokens = [TOKEN, 'next-token'],
+  hmacKeys = [KEY],
+  fails = undefined as Error | undefined,
+} = {}) => {
+  const kept: Kept = { separations: [], quarantined: [], log: [] }
+  const keep = <T>(list: unknown[], thing: unknown, answer: T): Promise<T> => {
+    if (fails) return Promise.reject(fails)
+    list.push(thing)
+    return Promise.resolve(answer)
+  }
+  const secrets = { tokens, hmacKeys, toleranceSeconds: 300 }
+  const metrics = createIngressMetrics(createSpool('unused', 0))
+  const app = await createServer({
+    log: createLog('ingress', 'trace', { write: (line) => void kept.log.push(line) }),
+    metrics,
+    secrets,
+    authRequired,
+    health: { notReady: () => [], metrics: metrics.registry },
+    admit: createAdmission({
+      secrets,
+      keep: createDelivery({
+        submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted'), close: async () => {} },
+        quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined), close: async () => {} },
+      }),
+    }),
+  })
+  onTestFinished(() => app.close())
+  const post = (payload: unknown, headers: Record<string, string | undefined> = {}, path = `/${TOKEN}`) => {
+    const given = { 'content-type': 'application/json', ...headers }
+    return app.inject({
+      method: 'POST',
+      url: `/callbacks/separation${path}`,
+      headers: Object.fromEntries(Object.entries(given).filter((header) => header[1] !== undefined)),
+      payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
+    })
+  }
+  return { app, post, kept, metrics }
+}

@@ -1,0 +1,113 @@
+import { ConfigError } from '@stems/config/environment'
+import { expect, test } from 'vitest'
+import { readConfig } from '../src/config.ts'
+
+const problemsOf = (env: NodeJS.ProcessEnv): string[] => {
+  try {
+    readConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+test('the defaults are the documented ones', () => {
+  expect(readConfig({})).toMatchObject({
+    redisUrl: 'redis://127.0.0.1:6379',
+    queuePrefix: 'stemkeeper',
+    logLevel: 'info',
+    host: '127.0.0.1',
+    healthPort: 3002,
+    storeUrl: 'file:./data/stems',
+    concurrency: 8,
+    globalConcurrency: undefined,
+    attempts: 10,
+    backoffMs: 1000,
+    maxBytes: 536_870_912,
+    stallMs: 30_000,
+    allowedHosts: ['.aiquickdraw.com', 'cdn1.suno.ai'],
+    allowPrivate: false,
+  })
+})
+
+test('every setting arrives where it belongs', () => {
+  expect(
+    readConfig({
+      REDIS_URL: 'rediss://u:p@redis:6380',
+      QUEUE_PREFIX: 'prod',
+      LOG_LEVEL: 'warn',
+      HOST: '0.0.0.0',
+      WORKER_HEALTH_PORT: '0',
+      STORE_URL: 'file:/srv/stems',
+      DOWNLOAD_CONCURRENCY: '1',
+      DOWNLOAD_GLOBAL_CONCURRENCY: '2',
+      DOWNLOAD_ATTEMPTS: '3',
+      DOWNLOAD_BACKOFF_MS: '4',
+      DOWNLOAD_MAX_BYTES: '5',
+      DOWNLOAD_STALL_MS: '6',
+      DOWNLOAD_ALLOWED_HOSTS: 'a.example, .b.example,*,[::1],127.0.0.1',
+      DOWNLOAD_ALLOW_PRIVATE: 'true',
+    }),
+  ).toMatchObject({
+    redisUrl: 'rediss://u:p@redis:6380',
+    queuePrefix: 'prod',
+    logLevel: 'warn',
+    host: '0.0.0.0',
+    healthPort: 0,
+    storeUrl: 'file:/srv/stems',
+    concurrency: 1,
+    globalConcurrency: 2,
+    attempts: 3,
+    backoffMs: 4,
+    maxBytes: 5,
+    stallMs: 6,
+    allowedHosts: ['a.example', '.b.example', '*', '[::1]', '127.0.0.1'],
+    allowPrivate: true,
+  })
+})
+
+test.each([
+  ['WORKER_HEALTH_PORT', '65536'],
+  ['STORE_URL', '/srv/stems'],
+  ['STORE_URL', 'ftp://host/stems'],
+  ['DOWNLOAD_CONCURRENCY', '0'],
+  ['DOWNLOAD_GLOBAL_CONCURRENCY', '0'],
+  ['DOWNLOAD_ATTEMPTS', 'many'],
+  ['DOWNLOAD_BACKOFF_MS', '-1'],
+  ['DOWNLOAD_MAX_BYTES', '512MB'],
+  ['DOWNLOAD_STALL_MS', '30s'],
+  ['DOWNLOAD_ALLOW_PRIVATE', 'yes'],
+  ['DOWNLOAD_ALLOWED_HOSTS', 'https://cdn1.suno.ai'],
+  ['DOWNLOAD_ALLOWED_HOSTS', 'cdn1.suno.ai/path'],
+  ['DOWNLOAD_ALLOWED_HOSTS', 'cdn1.suno.ai:443'],
+  ['DOWNLOAD_ALLOWED_HOSTS', '*.aiquickdraw.com'],
+  ['DOWNLOAD_ALLOWED_HOSTS', 'cdn1 .suno.ai'],
+  ['DOWNLOAD_ALLOWED_HOSTS', 'cdn1..suno.ai'],
+  ['DOWNLOAD_ALLOWED_HOSTS', '.'],
+  ['DOWNLOAD_ALLOWED_HOSTS', '10.0.0.0/8'],
+])('%s=%s is a problem that names the variable', (name, value) => {
+  expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name}: `))])
+})
+
+test('every bad host is reported', () => {
+  expect(problemsOf({ DOWNLOAD_ALLOWED_HOSTS: 'http://a,good.example,b:1' })).toHaveLength(2)
+})
+
+test('bad hosts are reported together with every other problem', () => {
+  const problems = problemsOf({ DOWNLOAD_ALLOWED_HOSTS: 'https://cdn1.suno.ai', DOWNLOAD_ATTEMPTS: 'many' })
+  expect(problems.map((problem) => problem.split(':')[0]).sort()).toEqual([
+    'DOWNLOAD_ALLOWED_HOSTS',
+    'DOWNLOAD_ATTEMPTS',
+  ])
+})
+
+test.each([
+  ['REDIS_URL', 'http://u:hunter2@redis'],
+  ['STORE_URL', 's3+https://key:hunter2@host/bucket'],
+  ['DOWNLOAD_ALLOWED_HOSTS', 'https://u:hunter2@cdn.example'],
+])('a wrong %s is not repeated in its problem', (name, value) => {
+  const problems = problemsOf({ [name]: value })
+  expect(problems).toHaveLength(1)
+  expect(problems[0]).not.toContain('hunter2')
+})

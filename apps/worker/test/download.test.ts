@@ -1,0 +1,331 @@
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { type Behaviour, startStandInProvider } from '../../../scripts/stand-in/provider.ts'
+import { waitFor } from '../../../test/support/wait-for.ts'
+import { createDownload, type DownloadLimits } from '../src/download.ts'
+import { createUrlGuard, type UrlRules } from '../src/url-guard.ts'
+
+const PATH = '/s/0b6f3c1e_Drums.mp3'
+const PATIENT: DownloadLimits = { maxBytes: 10_000_000, stallMs: 60_000 }
+
+const startDownload = async ({
+  stallMs = 60_000,
+  maxBytes = 10_000_000,
+  ...rules
+}: Partial<DownloadLimits & UrlRules> = {}) => {
+  const provider = await startStandInProvider()
+  onTestFinished(() => provider.close())
+  const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-download-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const guard = createUrlGuard({ allowedHosts: ['127.0.0.1'], allowPrivate: true, ...rules })
+  const client = createDownload(guard, { maxBytes, stallMs })
+  const file = join(folder, 'drums.part')
+  const steps: [number, number | null][] = []
+  const target = createWriteStream(file)
+  const download = (path = PATH, signal = new AbortController().signal) =>
+    client(URL.canParse(path) ? path : provider.url + path, target, {
+      signal,
+      progress: (...step) => steps.push(step),
+    })
+  return { provider, download, file, steps, target }
+}
+
+const failing = (code: string, verdict: string, message = /./) =>
+  expect.objectContaining({ code, verdict, message: expect.stringMatching(message) })
+
+test('a file arrives byte for byte, with its length and sha256', async () => {
+  const { provider, download, file } = await startDownload()
+  const sent = provider.file(`${PATH}?bytes=3000000`)
+
+  expect(await download(`${PATH}?bytes=3000000`)).toEqual({ bytes: sent.bytes, sha256: sent.sha256 })
+  expect((await readFile(file)).equals(sent.body)).toBe(true)
+})
+
+test('progress grows up to the length that was promised', async () => {
+  const { provider, download, steps } = await startDownload()
+  const { bytes } = provider.file(`${PATH}?bytes=3000000`)
+  await download(`${PATH}?bytes=3000000`)
+
+  expect(steps.length).toBeGreaterThan(1)
+  expect(steps.map(([at]) => at)).toEqual(steps.map(([at]) => at).sort((a, b) => a - b))
+  expect(steps.at(-1)).toEqual([bytes, bytes])
+})
+
+test('a file of unknown length arrives, its progress without a total', async () => {
+  const { provider, download, steps } = await startDownload()
+  const { body, bytes, sha256 } = provider.file(PATH)
+  provider.behave(PATH, { kind: 'answer', status: 200, headers: { 'transfer-encoding': 'chunked' }, body })
+
+  expect(await download()).toEqual({ bytes, sha256 })
+  expect(steps.at(-1)).toEqual([bytes, null])
+})
+
+test('the far side is told who asks and asked for plain bytes', async () => {
+  const { provider, download } = await startDownload()
+  await download()
+  expect(provider.requests(PATH)).toMatchObject([
+    { 'user-agent': expect.stringContaining('Stemkeeper'), 'accept-encoding': 'identity' },
+  ])
+})
+
+test('bytes that the far side compressed all the same are kept as they came', async () => {
+  const { provider, download, file } = await startDownload()
+  const body = 'not really gzip'
+  provider.behave(PATH, { kind: 'answer', status: 200, headers: { 'content-encoding': 'gzip' }, body })
+  await download()
+  expect(await readFile(file, 'utf8')).toBe(body)
+})
+
+const answer = (status: number, headers: Record<string, string> = {}): Behaviour => ({
+  kind: 'answer',
+  status,
+  headers,
+  body: 'no',
+})
+
+test.each([
+  [400, 'refused', 'never'],
+  [401, 'gone', 'refresh-url'],
+  [402, 'refused', 'never'],
+  [403, 'gone', 'refresh-url'],
+  [404, 'gone', 'refresh-url'],
+  [408, 'unavailable', 'later'],
+  [410, 'gone', 'refresh-url'],
+  [416, 'refused', 'never'],
+  [422, 'refused', 'never'],
+  [425, 'unavailable', 'later'],
+  [429, 'rate_limited', 'later'],
+  [451, 'refused', 'never'],
+  [500, 'unavailable', 'later'],
+  [502, 'unavailable', 'later'],
+  [503, 'unavailable', 'later'],
+  [504, 'unavailable', 'later'],
+  [521, 'unavailable', 'later'],
+  [599, 'unavailable', 'later'],
+])('status %i is %s, verdict %s, after one request', async (status, code, verdict) => {
+  const { provider, download } = await startDownload()
+  provider.behave(PATH, answer(status))
+  await expect(download()).rejects.toEqual(failing(code, verdict, new RegExp(`${status}`)))
+  expect(provider.hits(PATH)).toBe(1)
+})
+
+test.each([204, 206, 203, 304])('status %i, which is neither an error nor a whole file, is no file', async (status) => {
+  const { provider, download } = await startDownload()
+  provider.behave(PATH, { kind: 'answer', status })
+  await expect(download()).rejects.toEqual(failing('unavailable', 'later', new RegExp(`${status}`)))
+})
+
+test.each([429, 503])('the patience that a %i asks for in seconds is passed on', async (status) => {
+  const { provider, download } = await startDownload()
+  provider.behave(PATH, answer(status, { 'retry-after': '7' }))
+  await expect(download()).rejects.toMatchObject({ retryAfterMs: 7000 })
+})
+
+test('the patience that an answer asks for with a date is passed on', async () => {
+  const { provider, download } = await startDownload()
+  provider.behave(PATH, answer(429, { 'retry-after': new Date(Date.now() + 3_600_000).toUTCString() }))
+  const { retryAfterMs } = (await download().catch((error) => error)) as { retryAfterMs: number }
+  expect(retryAfterMs).toBeGreaterThan(3_000_000)
+  expect(retryAfterMs).toBeLessThanOrEqual(3_600_000)
+})
+
+test.each([0, 100])('a transfer cut after %i bytes of a promised length is truncated', async (afterBytes) => {
+  const { provider, download } = await startDownload()
+  provider.behave(PATH, { kind: 'cut', afterBytes })
+  await expect(download()).rejects.toEqual(failing('truncated', 'later', /127\.0\.0\.1/))
+})
+
+test('a transfer of unknown length that is cut is truncated, not taken for whole', async () => {
+  const { provider, download } = await startDownload()
+  provider.behave(PATH, { kind: 'cut', afterBytes: 100, chunked: true })
+  await expect(download()).rejects.toEqual(failing('truncated', 'later', /after 100 bytes/))
+})
+
+test.each<[string, Record<string, string>]>([
+  ['with a length of 0', { 'content-length': '0' }],
+  ['without a length', { 'transfer-encoding': 'chunked' }],
+])('an empty body %s is truncated', async (_what, headers) => {
+  const { provider, download } = await startDownload()
+  provider.behave(PATH, { kind: 'answer', status: 200, headers })
+  await expect(download()).rejects.toEqual(failing('truncated', 'later', /empty/))
+})
+
+test.each([0, 100])('a far side that falls silent after %i bytes has stalled', async (afterBytes) => {
+  const { provider, download } = await startDownload({ stallMs: 500 })
+  provider.behave(PATH, { kind: 'stall', afterBytes })
+  await expect(download()).rejects.toEqual(failing('stalled', 'later', new RegExp(`after ${afterBytes} bytes`)))
+  await waitFor('the connection is closed', () => provider.concurrency().now === 0)
+})
+
+test('a far side that never answers has stalled', async () => {
+  const { provider, download } = await startDownload({ stallMs: 500 })
+  provider.behave(PATH, { kind: 'wait', until: new Promise(() => {}) })
+  await expect(download()).rejects.toEqual(failing('stalled', 'later'))
+})
+
+test('a far side that is slow but never silent for too long is waited for', async () => {
+  const { provider, download } = await startDownload({ stallMs: 3000 })
+  const { bytes } = provider.file(PATH)
+  provider.behave(PATH, { kind: 'slow', bytesPerSecond: bytes * 2 })
+  expect(await download()).toMatchObject({ bytes })
+})
+
+test('a far side where nobody listens cannot be reached', async () => {
+  const { provider, download } = await startDownload()
+  await provider.close()
+  await expect(download()).rejects.toEqual(failing('network', 'later', /ECONNREFUSED/))
+})
+
+test('a host that has no address cannot be reached', async () => {
+  const { download } = await startDownload({ allowedHosts: ['*'] })
+  await expect(download('http://no-such-host.invalid/x.mp3')).rejects.toEqual(failing('network', 'later'))
+})
+
+test('a file as large as the cap is taken', async () => {
+  const { provider } = await startDownload()
+  const { bytes } = provider.file(PATH)
+  const { download } = await startDownload({ maxBytes: bytes })
+  expect(await download()).toMatchObject({ bytes })
+})
+
+test('a file that is said to be too large is refused unread, and its connection let go', async () => {
+  const { provider, download, steps } = await startDownload({ maxBytes: 1000 })
+  await expect(download(`${PATH}?bytes=50000000`)).rejects.toEqual(failing('too_large', 'never', /DOWNLOAD_MAX_BYTES/))
+  expect(steps).toEqual([])
+  await waitFor('the connection is closed', () => provider.concurrency().now === 0, { withinMs: 5000 })
+})
+
+test('a part of a file that nobody asked for is refused, and its connection let go', async () => {
+  const { provider, download } = await startDownload()
+  const body = Buffer.alloc(50_000_000)
+  provider.behave(PATH, { kind: 'answer', status: 206, body })
+  await expect(download()).rejects.toEqual(failing('unavailable', 'later', /206/))
+  await waitFor('the connection is closed', () => provider.concurrency().now === 0, { withinMs: 5000 })
+})
+
+test('a file that grows too large without having said so is cut off', async () => {
+  const { provider, download } = await startDownload({ maxBytes: 1000 })
+  const body = Buffer.alloc(50_000_000)
+  provider.behave(PATH, { kind: 'answer', status: 200, headers: { 'transfer-encoding': 'chunked' }, body })
+  await expect(download()).rejects.toEqual(failing('too_large', 'never'))
+  await waitFor('the connection is closed', () => provider.concurrency().now === 0, { withinMs: 5000 })
+})
+
+test('a redirect to an allowed host is followed', async () => {
+  const { provider, download } = await startDownload()
+  provider.behave('/old', { kind: 'redirect', to: PATH })
+  expect(await download('/old')).toMatchObject({ sha256: provider.file(PATH).sha256 })
+})
+
+test.each([
+  ['another host', 'http://localhost:1/x.mp3', 'localhost'],
+  ['another host without a scheme', '//elsewhere.example/x.mp3', 'elsewhere.example'],
+  ['an address of a cloud’s metadata', 'http://169.254.169.254/latest', '169.254.169.254'],
+  ['a file', 'file:///etc/passwd', ''],
+  ['another protocol', 'ftp://127.0.0.1/x.mp3', ''],
+])('a redirect to %s is refused by name', async (_what, to, named) => {
+  const { provider, download } = await startDownload()
+  provider.behave('/old', { kind: 'redirect', to })
+  await expect(download('/old')).rejects.toEqual(failing('blocked', 'never', new RegExp(named)))
+})
+
+test('a second redirect is judged like the first', async () => {
+  const { provider, download } = await startDownload()
+  provider.behave('/1', { kind: 'redirect', to: '/2' })
+  provider.behave('/2', { kind: 'redirect', to: 'http://localhost:1/x.mp3' })
+  await expect(download('/1')).rejects.toEqual(failing('blocked', 'never', /localhost/))
+})
+
+test('redirects in a circle come to an end', async () => {
+  const { provider, download } = await startDownload()
+  provider.alwaysBehave('/round', { kind: 'redirect', to: '/round' })
+  await expect(download('/round')).rejects.toEqual(failing('network', 'later', /redirect/i))
+  expect(provider.hits('/round')).toBeLessThanOrEqual(6)
+})
+
+test.each([
+  '127.0.0.1',
+  '127.1',
+  '2130706433',
+  '0x7f000001',
+  '0.0.0.0',
+  '10.0.0.1',
+  '172.16.0.1',
+  '192.168.1.1',
+  '169.254.169.254',
+  '100.64.0.1',
+  '[::1]',
+  '[::]',
+  '[::ffff:127.0.0.1]',
+  '[::ffff:7f00:1]',
+  '[64:ff9b::7f00:1]',
+  '[fd00::1]',
+  '[fe80::1]',
+  'localhost',
+])('the star does not stand for the private address https://%s', async (host) => {
+  const { download } = await startDownload({ allowedHosts: ['*'], allowPrivate: false })
+  await expect(download(`https://${host}/x.mp3`)).rejects.toEqual(failing('blocked', 'never', /not a public one/))
+})
+
+test('a private address is refused even where it is listed', async () => {
+  const { download } = await startDownload({ allowedHosts: ['127.0.0.1'], allowPrivate: false })
+  await expect(download('https://127.0.0.1/x.mp3')).rejects.toEqual(failing('blocked', 'never'))
+})
+
+test('plain http is refused before anything is asked', async () => {
+  const { provider, download } = await startDownload({ allowedHosts: ['*'], allowPrivate: false })
+  await expect(download()).rejects.toEqual(failing('blocked', 'never', /not https/))
+  expect(provider.hits(PATH)).toBe(0)
+})
+
+test.each<[string, Behaviour]>([
+  ['before the answer', { kind: 'wait', until: new Promise(() => {}) }],
+  ['in the middle of the body', { kind: 'stall', afterBytes: 100 }],
+])('an abort %s interrupts the download and lets the connection go', async (_when, behaviour) => {
+  const { provider, download } = await startDownload()
+  provider.behave(PATH, behaviour)
+  const controller = new AbortController()
+  const downloading = download(PATH, controller.signal)
+  downloading.catch(() => {})
+  await waitFor('the request has come', () => provider.hits(PATH) === 1)
+  controller.abort('shutdown')
+
+  await expect(downloading).rejects.toEqual(failing('interrupted', 'later', /shutdown/))
+  await waitFor('the connection is closed', () => provider.concurrency().now === 0, { withinMs: 5000 })
+})
+
+test('a download that is aborted before it begins is interrupted', async () => {
+  const { download } = await startDownload()
+  await expect(download(PATH, AbortSignal.abort('shutdown'))).rejects.toEqual(failing('interrupted', 'later'))
+})
+
+test.each<[string, Behaviour]>([
+  ['fails', answer(500)],
+  ['is cut', { kind: 'cut', afterBytes: 100 }],
+])('the file is closed when a download %s', async (_how, behaviour) => {
+  const { provider, download, target } = await startDownload()
+  provider.behave(PATH, behaviour)
+  const closed = new Promise<void>((resolve) => target.once('close', () => resolve()))
+  await expect(download()).rejects.toThrow()
+  await closed
+  expect(target.destroyed).toBe(true)
+})
+
+test('a disk that breaks before the far side answers fails the attempt and not the process', async () => {
+  const provider = await startStandInProvider()
+  onTestFinished(() => provider.close())
+  const target = createWriteStream('/dev/null/is-no-directory')
+  const broken = new Promise<void>((resolve) => target.once('close', () => resolve()))
+  provider.behave(PATH, { kind: 'wait', until: broken })
+  const guard = createUrlGuard({ allowedHosts: ['*'], allowPrivate: true })
+  const options = { signal: new AbortController().signal, progress: () => {} }
+  const downloading = createDownload(guard, PATIENT)(provider.url + PATH, target, options)
+  const handled = target.listenerCount('error') > 0
+  target.once('error', () => {}) // keeps this process alive where nobody else does
+
+  await expect(downloading).rejects.toThrow()
+  expect(handled).toBe(true)
+})

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buildManifest, savedStemSchema } from '@stems/domain/manifest'
+import { createFileStore } from '@stems/store/file-store'
+import type { StemStore } from '@stems/store/stem-store'
+import { createLog } from '@stems/telemetry/log'
+import { expect, onTestFinished, test } from 'vitest'
+import { startStandInProvider } from '../../../scripts/stand-in/provider.ts'
+import { createDownload } from '../src/download.ts'
+import { createWorkerMetrics } from '../src/metrics.ts'
+import { createSaveStem } from '../src/save-stem.ts'
+import { createUrlGuard } from '../src/url-guard.ts'
+
+const PATH = '/s/0b6f3c1e_Drums.mp3'
+
+const startSaving = async (change: (store: StemStore, folder: string) => StemStore = (store) => store) => {
+  const provider = await startStandInProvider()
+  onTestFinished(() => provider.close())
+  const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-save-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const lines: Record<string, unknown>[] = []
+  const store = createFileStore(folder)
+  const metrics = createWorkerMetrics({ count: async () => ({}), close: async () => {} })
+  const guard = createUrlGuard({ allowedHosts: ['127.0.0.1'], allowPrivate: true })
+  const saveStem = createSaveStem({
+    store: change(store, folder),
+    download: createDownload(guard, { maxBytes: 1_000_000, stallMs: 60_000 }),
+    metrics,
+    log: createLog('worker', 'info', { write: (line) => void lines.push(JSON.parse(line)) }),
+  })
+  const job = (path = PATH) => ({ taskId: 'task-1', stem: 'drums', url: provider.url + path })
+  const save = (path = PATH) =>
+    saveStem(job(path), { number: 1, signal: new AbortController().signal, progress: () => {} })
+  const record = async (saved: Awaited<ReturnType<typeof save>>) => {
+    const stems = [{ name: 'drums', url: saved.source_url }]
+    const at = '2026-01-01T00:00:00.000Z'
+    const separation = { taskId: 'task-1', type: 'unknown', code: 200, msg: '', receivedAt: at, stems } as const
+    await store.writeManifest(buildManifest({ ...separation, stems }, new Map([['drums', saved]]), at))
+  }
+  const files = () => readdir(join(folder, 'task-1'))
+  return { provider, folder, save, record, files, lines, metrics }
+}
+
+test('a stem is downloaded, checked, published and accounted for', async () => {
+  const { provider, save, files, lines, metrics } = await startSaving()
+  const sent = provider.file(PATH)
+  const saved = await save()
+
+  expect(savedStemSchema.parse(saved)).toMatchObject({
+    file: 'drums.mp3',
+    bytes: sent.bytes,
+    sha256: sent.sha256,
+    content_type: 'audio/mpeg',
+    source_url: provider.url + PATH,
+  })
+  expect(await files()).toEqual(['drums.mp3'])
+  expect(lines).toMatchObject([
+    { msg: 'stem.attempted', taskId: 'task-1', stem: 'drums', attempt: 1, outcome: 'saved', bytes: sent.bytes },
+  ])
+  expect(await metrics.registry.metrics()).toContain('stemkeeper_stem_attempts_total{outcome="saved"} 1')
+})
+
+test('a stem that is home is not asked for again, recorded or not', async () => {
+  const { provider, save, record } = await startSaving()
+  const saved = await save()
+  expect(await save()).toMatchObject({ ...saved, saved_at: expect.any(String) })
+  await record(saved)
+  expect(await save('/another/link.mp3')).toEqual(saved)
+  expect([provider.hits(PATH), provider.hits('/another/link.mp3')]).toEqual([1, 0])
+})
+
+test('a stem whose bytes are no longer those of the manifest is fetched again', async () => {
+  const { provider, folder, save, record, lines } = await startSaving()
+  const saved = await save()
+  await record(saved)
+  await writeFile(join(folder, 'task-1/drums.mp3'), 'rot')
+
+  expect(await save()).toMatchObject({ sha256: saved.sha256, bytes: saved.bytes })
+  expect(provider.hits(PATH)).toBe(2)
+  const bytes = await readFile(join(folder, 'task-1/drums.mp3'))
+  expect(createHash('sha256').update(bytes).digest('hex')).toBe(saved.sha256)
+  expect(lines).toContainEqual(expect.objectContaining({ msg: expect.stringMatching(/^stem\.damaged/) }))
+})
+
+test('two who save the same stem at once agree on one file', async () => {
+  const { save, files } = await startSaving()
+  const [one, other] = await Promise.all([save(), save('/another/song.mp3')])
+  expect([other.file, other.bytes, other.sha256]).toEqual([one.file, one.bytes, one.sha256])
+  expect(await files()).toEqual(['drums.mp3'])
+})
+
+test.each([
+  ['is no audio', { kind: 'answer', status: 200, body: '<html>no</html>' }, 'not_audio'],
+  ['is cut', { kind: 'cut', afterBytes: 100 }, 'truncated'],
+  ['is gone', { kind: 'answer', status: 404 }, 'gone'],
+  ['is too large', { kind: 'answer', status: 200, headers: { 'content-length': '9999999' } }, 'too_large'],
+  ['leads elsewhere', { kind: 'redirect', to: 'http://localhost:1/' }, 'blocked'],
+] as const)('a stem that %s leaves no file, no part, and one line that says why', async (_how, behaviour, code) => {
+  const { provider, save, files, lines } = await startSaving()
+  provider.behave(PATH, behaviour)
+  await expect(save()).rejects.toMatchObject({ code })
+  expect(await files()).toEqual([])
+  expect(lines).toMatchObject([{ msg: 'stem.attempted', outcome: code, error: expect.any(String) }])
+})
+
+test('a store that breaks in the middle of an attempt fails it with its own words', async () => {
+  const { save, lines } = await startSaving((store, folder) => ({
+    ...store,
+    createPart: async (...given) => {
+      const part = await store.createPart(...given)
+      const broken = async () => {
+        await rm(join(folder, 'task-1'), { recursive: true })
+        await writeFile(join(folder, 'task-1'), '')
+      }
+      return { ...part, publish: async (extension) => broken().then(() => part.publish(extension)) }
+    },
+  }))
+  await expect(save()).rejects.toMatchObject({ code: 'store', verdict: 'later' })
+  expect(lines).toMatchObject([{ outcome: 'store' }])
+})

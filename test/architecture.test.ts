@@ -1,0 +1,106 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..')
+const sources = globSync('{apps,packages}/*/src/**/*.ts', { cwd: ROOT }).map((path) => {
+  const text = readFileSync(join(ROOT, path), 'utf8')
+  return { path, room: path.split('/').slice(0, 2).join('/'), code: withoutComments(text), imports: importsOf(text) }
+})
+const imports = sources.flatMap(({ path, room, imports }) => imports.map((to) => ({ path, room, to })))
+
+/** What a source imports: static, for its side effects, re-exported, or by `import()` and `require()`. */
+function importsOf(text: string): string[] {
+  const statements = /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]/gm
+  const calls = /\b(?:import|require|resolve)\(\s*['"`]([^'"`]+)['"`]/g
+  const code = withoutComments(text)
+  return [...code.matchAll(statements), ...code.matchAll(calls)].map(([, from, bare]) => from ?? bare ?? '')
+}
+
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$| \/\/ .*$/gm, '')
+}
+
+const roomOf = (to: string) => (to.startsWith('@stems/') ? `packages/${to.split('/')[1]}` : undefined)
+const isPackage = (to: string, ...names: string[]) => names.some((name) => to === name || to.startsWith(`${name}/`))
+const breaches = (breaks: (statement: { path: string; room: string; to: string }) => boolean) =>
+  imports.filter(breaks).map(({ path, to }) => `${path} imports ${to}`)
+const filesThatImport = (...names: string[]) =>
+  [...new Set(imports.filter(({ to }) => isPackage(to, ...names)).map(({ path }) => path))].sort()
+
+test('every way to import is seen', () => {
+  const text = `import a from 'a'\nimport {\n  b,\n} from "b"\nimport 'c'\nimport type { D } from 'd'
+export * from 'e'\nexport { f } from 'f'\nconst g = await import('g')\n// import h from 'h'\n/** from 'i' */`
+  expect(importsOf(text)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g'])
+})
+
+test('every room is looked at', () => {
+  const rooms = globSync('{apps,packages}/*/package.json', { cwd: ROOT }).map(dirname).sort()
+  expect([...new Set(sources.map(({ room }) => room))].sort()).toEqual(rooms)
+})
+
+test('apps import packages and never each other', () => {
+  const apps = globSync('apps/*/package.json', { cwd: ROOT }).map(
+    (path) => JSON.parse(readFileSync(join(ROOT, path), 'utf8')).name,
+  )
+  expect(apps).toContain('@stems/ingress')
+  expect(breaches(({ to }) => isPackage(to, ...apps))).toEqual([])
+})
+
+test('packages import domain and nothing else of ours', () => {
+  const isNeighbour = (room: string, to: string) => ![undefined, 'packages/domain', room].includes(roomOf(to))
+  expect(breaches(({ room, to }) => room.startsWith('packages/') && isNeighbour(room, to))).toEqual([])
+})
+
+test('domain imports zod and node:crypto', () => {
+  const allowed = (to: string) => to.startsWith('./') || to === 'zod' || to === 'node:crypto'
+  expect(breaches(({ room, to }) => room === 'packages/domain' && !allowed(to))).toEqual([])
+})
+
+test('relative imports end in .ts, exist, and stay in their room', () => {
+  const isWrong = ({ path, room, to }: { path: string; room: string; to: string }) => {
+    const target = join(ROOT, dirname(path), to)
+    return !to.endsWith('.ts') || !existsSync(target) || relative(join(ROOT, room, 'src'), target).startsWith('..')
+  }
+  expect(breaches((statement) => statement.to.startsWith('.') && isWrong(statement))).toEqual([])
+})
+
+test('what is ours is imported file by file', () => {
+  const isWhole = (to: string) =>
+    roomOf(to) !== undefined &&
+    !existsSync(join(ROOT, roomOf(to) ?? '', 'src', `${to.split('/').slice(2).join('/')}.ts`))
+  expect(breaches(({ to }) => isWhole(to))).toEqual([])
+  expect(sources.map(({ path }) => path).filter((path) => /\/index\.ts$|\/utils?(\.ts|\/)/.test(path))).toEqual([])
+})
+
+test('every package that a room imports is a dependency of that room', () => {
+  const dependenciesOf = (room: string) =>
+    Object.keys(JSON.parse(readFileSync(join(ROOT, room, 'package.json'), 'utf8')).dependencies ?? {})
+  const isForeign = (to: string) => !to.startsWith('.') && !to.startsWith('node:')
+  expect(breaches(({ room, to }) => isForeign(to) && !isPackage(to, ...dependenciesOf(room)))).toEqual([])
+})
+
+test('only the queue knows BullMQ and ioredis', () => {
+  expect(filesThatImport('bullmq', 'ioredis').length).toBeGreaterThan(0)
+  expect(breaches(({ room, to }) => room !== 'packages/queue' && isPackage(to, 'bullmq', 'ioredis'))).toEqual([])
+})
+
+test('only those who must touch the disk do', () => {
+  expect(filesThatImport('node:fs', 'fs')).toEqual([
+    'apps/board/src/library-route.ts', // its stylesheet, read once at start
+    'packages/config/src/environment.ts', // NAME_FILE
+    'packages/store/src/durable-file.ts',
+    'packages/store/src/file-part.ts',
+    'packages/store/src/file-store.ts',
+    'packages/store/src/spool.ts',
+  ])
+})
+
+test('only main.ts reads the environment', () => {
+  const readers = sources.filter(({ code }) =>
+    /\bprocess\??\.env\b|\{[^}]*\benv\b[^}]*\} = process\b|from 'node:process'/.test(code),
+  )
+  expect(readers.map(({ path }) => path).sort()).toEqual(
+    ['board', 'ingress', 'worker'].map((app) => `apps/${app}/src/main.ts`),
+  )
+})
