@@ -9,7 +9,7 @@ import { waitFor } from '../support/wait-for.ts'
 
 const endOf = async (name: string, env: Record<string, string>) => {
   const app = spawnApp(name, env)
-  const [code] = await once(app.process, 'close')
+  const { code } = await app.ended
   return { code, output: app.output() }
 }
 
