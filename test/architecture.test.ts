@@ -89,6 +89,7 @@ test('only those who must touch the disk do', () => {
   expect(filesThatImport('node:fs', 'fs')).toEqual([
     'apps/board/src/library-route.ts', // its stylesheet, read once at start
     'packages/config/src/environment.ts', // NAME_FILE
+    'packages/store/src/boot-id.ts',
     'packages/store/src/durable-file.ts',
     'packages/store/src/file-part.ts',
     'packages/store/src/file-store.ts',

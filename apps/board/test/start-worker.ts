@@ -66,7 +66,7 @@ export const startWorker = (board: TestBoard, redisUrl: string) => {
       if (url.startsWith('held:')) await new Promise((_, reject) => signal.addEventListener('abort', reject))
       const part = await store.createPart(taskId, stem)
       const bytes = stemBytes(stem)
-      await new Promise<void>((resolve) => part.writable().end(bytes, resolve))
+      await new Promise<void>((resolve) => part.writable(0).end(bytes, resolve))
       const file = (await part.publish('mp3')) ?? `${stem}.mp3`
       return {
         status: 'saved',

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { Transform, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { StemError } from '@stems/domain/errors'
+import type { Part, Remains } from '@stems/store/stem-store'
 import got, { type Request } from 'got'
 import { explainFailure, explainStatus } from './download-errors.ts'
 import type { UrlGuard } from './url-guard.ts'
@@ -38,16 +39,17 @@ export const createDownload = (guard: UrlGuard, { maxBytes, stallMs }: DownloadL
     timeout: { lookup: 10_000, connect: 10_000, secureConnect: 10_000, response: stallMs, socket: stallMs },
   })
 
-  /**
-   * @param link where the file is
-   * @param target takes the bytes
-   * @throws {StemError}
-   */
-  return async (link: string, target: Writable, { signal, progress }: DownloadOptions): Promise<Download> => {
+  const fetchInto = async (
+    link: string,
+    part: Part,
+    options: DownloadOptions,
+    remains?: Remains,
+  ): Promise<Download> => {
+    const { signal, progress } = options
     let asked = new URL(link)
     let bytes = 0
     let request: Request | undefined
-    target.on('error', ignore) // the pipeline reports it; before the pipeline nobody would
+    let target: Writable | undefined
     try {
       guard.check(asked)
       const followTo = (url: URL) => {
@@ -56,12 +58,17 @@ export const createDownload = (guard: UrlGuard, { maxBytes, stallMs }: DownloadL
       }
       request = client.stream(asked, {
         signal,
+        headers: remains ? { range: `bytes=${remains.bytes}-`, 'if-range': remains.validator } : {},
         hooks: { beforeRedirect: [({ url }) => followTo(new URL(url as URL))] },
       })
-      request.on('error', ignore) // likewise
+      request.on('error', ignore) // the pipeline reports it; before the pipeline nobody would
       const [response] = (await once(request, 'response', { signal })) as [IncomingMessage]
-      const total = expectedLength(response, maxBytes)
+      const { from, total } = placeInFile(response, remains, maxBytes)
       const hash = createHash('sha256')
+      if (from > 0) await pipeline(part.read(from), hash, { end: false, signal })
+      const validator = validatorOf(response)
+      if (validator) await part.note(link, validator)
+      bytes = from
       const meter = new Transform({
         transform(chunk: Buffer, _encoding, done) {
           bytes += chunk.length
@@ -71,6 +78,7 @@ export const createDownload = (guard: UrlGuard, { maxBytes, stallMs }: DownloadL
           done(null, chunk)
         },
       })
+      target = part.writable(from)
       await pipeline(request, meter, target, { signal })
       if (bytes === 0) throw new StemError('truncated', 'later', `${asked.host} sent an empty file.`)
       if (total !== null && bytes !== total) {
@@ -79,22 +87,61 @@ export const createDownload = (guard: UrlGuard, { maxBytes, stallMs }: DownloadL
       return { bytes, sha256: hash.digest('hex') }
     } catch (error) {
       request?.destroy()
-      target.destroy()
+      target?.destroy()
       if (signal.aborted) throw new StemError('interrupted', 'later', `the download was interrupted: ${signal.reason}.`)
-      throw explainFailure(error, asked, bytes)
+      throw error instanceof CannotContinueError ? error : explainFailure(error, asked, bytes)
+    }
+  }
+
+  /**
+   * Fetches a file, from where an earlier attempt stopped if the far side allows it.
+   *
+   * @param link where the file is
+   * @param part takes the bytes
+   * @throws {StemError}
+   */
+  return async (link: string, part: Part, options: DownloadOptions): Promise<Download> => {
+    const remains = await part.takeOver(link)
+    try {
+      return await fetchInto(link, part, options, remains)
+    } catch (error) {
+      if (error instanceof CannotContinueError) return fetchInto(link, part, options)
+      throw error
     }
   }
 }
 
 export type DownloadFile = ReturnType<typeof createDownload>
 
-const expectedLength = (response: IncomingMessage, maxBytes: number): number | null => {
-  // A success that is not 200 (no content, a part that nobody asked for) is no file.
-  if (response.statusCode !== 200) throw explainStatus(response.statusCode ?? 0, response.headers['retry-after'])
-  const header = response.headers['content-length']
-  const length = header === undefined ? null : Number(header)
-  if (length !== null && length > maxBytes) throw tooLarge(maxBytes)
-  return length
+// The far side has another file by now, or answers ranges wrongly: nothing is lost, the file is fetched from its start.
+class CannotContinueError extends Error {}
+
+/** Where in the file the bytes of an answer belong, and how long the whole file is. */
+const placeInFile = (
+  { statusCode = 0, headers }: IncomingMessage,
+  remains: Remains | undefined,
+  maxBytes: number,
+): { from: number; total: number | null } => {
+  const length = headers['content-length'] === undefined ? null : Number(headers['content-length'])
+  if (statusCode === 200) {
+    if (length !== null && length > maxBytes) throw tooLarge(maxBytes)
+    return { from: 0, total: length }
+  }
+  if (!remains) throw explainStatus(statusCode, headers['retry-after']) // a part that nobody asked for is no file
+  if (statusCode === 416) throw new CannotContinueError()
+  if (statusCode !== 206) throw explainStatus(statusCode, headers['retry-after'])
+  const [, first, last, whole] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers['content-range'] ?? '') ?? []
+  const total = Number(whole)
+  if (Number(first) !== remains.bytes || Number(last) !== total - 1) throw new CannotContinueError()
+  if (total > maxBytes) throw tooLarge(maxBytes)
+  return { from: remains.bytes, total }
+}
+
+// A weak ETag does not promise the same bytes, and an encoded body is not the file.
+const validatorOf = ({ headers }: IncomingMessage): string | undefined => {
+  if (headers['content-encoding']) return undefined
+  if (headers.etag && !headers.etag.startsWith('W/')) return headers.etag
+  return headers.etag ? undefined : headers['last-modified']
 }
 
 const tooLarge = (maxBytes: number) =>

@@ -15,15 +15,19 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
   const fetchStem = async ({ taskId, stem, url }: StemJob, attempt: Attempt): Promise<SavedStem> => {
     const part = await store.createPart(taskId, stem)
     try {
-      const { bytes, sha256 } = await download(url, part.writable(), attempt)
+      const { bytes, sha256 } = await download(url, part, attempt)
       const { extension, contentType } = await identifyAudio(part.path)
       const file = await part.publish(extension)
-      if (file === undefined) return await savedByAnother({ taskId, stem, url })
+      if (file === undefined) {
+        await part.discard()
+        return await savedByAnother({ taskId, stem, url })
+      }
       const savedAt = new Date().toISOString()
       metrics.bytes.inc(bytes)
       return { status: 'saved', file, bytes, sha256, content_type: contentType, source_url: url, saved_at: savedAt }
-    } finally {
-      await part.discard()
+    } catch (error) {
+      await (canGoOn(error) ? part.leave() : part.discard())
+      throw error
     }
   }
 
@@ -78,3 +82,7 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
     }
   }
 }
+
+// What has come so far is left for the next attempt, unless there is none, or the disk is what failed.
+const canGoOn = (error: unknown): boolean =>
+  error instanceof StemError && error.verdict === 'later' && error.code !== 'store'

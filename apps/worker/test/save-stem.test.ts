@@ -39,7 +39,10 @@ const startSaving = async (change: (store: StemStore, folder: string) => StemSto
     const separation = { taskId: 'task-1', type: 'unknown', code: 200, msg: '', receivedAt: at, stems } as const
     await store.writeManifest(buildManifest({ ...separation, stems }, new Map([['drums', saved]]), at))
   }
-  const files = () => readdir(join(folder, 'task-1'))
+  const files = async () => {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+    return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+  }
   return { provider, folder, save, record, files, lines, metrics }
 }
 
@@ -93,7 +96,6 @@ test('two who save the same stem at once agree on one file', async () => {
 
 test.each([
   ['is no audio', { kind: 'answer', status: 200, body: '<html>no</html>' }, 'not_audio'],
-  ['is cut', { kind: 'cut', afterBytes: 100 }, 'truncated'],
   ['is gone', { kind: 'answer', status: 404 }, 'gone'],
   ['is too large', { kind: 'answer', status: 200, headers: { 'content-length': '9999999' } }, 'too_large'],
   ['leads elsewhere', { kind: 'redirect', to: 'http://localhost:1/' }, 'blocked'],
@@ -105,13 +107,24 @@ test.each([
   expect(lines).toMatchObject([{ msg: 'stem.attempted', outcome: code, error: expect.any(String) }])
 })
 
+test('a stem that is cut leaves what has come for the next attempt, which leaves nothing but the stem', async () => {
+  const long = `${PATH}?bytes=900000`
+  const { provider, save, files } = await startSaving()
+  provider.behave(long, { kind: 'cut', afterBytes: 700_000 })
+  await expect(save(long)).rejects.toMatchObject({ code: 'truncated' })
+  expect((await files()).map((name) => name.split('.').at(-1)).sort()).toEqual(['json', 'left'])
+
+  expect(await save(long)).toMatchObject({ sha256: provider.file(long).sha256 })
+  expect(provider.requests(long)[1]?.range).toMatch(/^bytes=\d+-$/)
+  expect(await files()).toEqual(['drums.mp3'])
+})
+
 test('a store that breaks in the middle of an attempt fails it with its own words', async () => {
   const { save, lines } = await startSaving((store, folder) => ({
     ...store,
     createPart: async (...given) => {
       const part = await store.createPart(...given)
       const broken = async () => {
-        await rm(join(folder, 'task-1'), { recursive: true })
         await writeFile(join(folder, 'task-1'), '')
       }
       return { ...part, publish: async (extension) => broken().then(() => part.publish(extension)) }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, open, rename, rm } from 'node:fs/promises'
+import { access, link, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -32,9 +32,9 @@ const renameDurably = async (from: string, to: string): Promise<void> => {
 }
 
 /**
- * Gives a flushed file a name that nobody has yet, in a way that survives a power cut.
+ * Gives a flushed file a name that nobody has yet, in a way that survives a power cut. It may keep its old name too.
  *
- * @param from in the same directory as `to`; gone afterwards
+ * @param from on the same file system as `to`
  * @returns false when `to` existed; then nothing has changed
  */
 export const linkDurably = async (from: string, to: string): Promise<boolean> => {
@@ -44,13 +44,19 @@ export const linkDurably = async (from: string, to: string): Promise<boolean> =>
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') return false
     if (!code || !NO_HARD_LINKS.includes(code)) throw error
+    if (await exists(to)) return false
     await renameDurably(from, to)
     return true
   }
-  await rm(from, { force: true })
   await syncDirectory(dirname(to))
   return true
 }
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
 
 // What file systems without hard links answer (exFAT, some network mounts).
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']

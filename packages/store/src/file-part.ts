@@ -1,29 +1,128 @@
-import { randomUUID } from 'node:crypto'
-import { createWriteStream, type WriteStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { constants, createReadStream, createWriteStream, type WriteStream } from 'node:fs'
+import { copyFile, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
+import { bootId } from './boot-id.ts'
 import { linkDurably } from './durable-file.ts'
 import { publishedFileName } from './file-name.ts'
-import type { Part } from './stem-store.ts'
+import type { Part, Remains } from './stem-store.ts'
 import type { StoreErrors } from './store-errors.ts'
 
+const REFLINK = constants.COPYFILE_FICLONE // no bytes are copied where the file system can share them
 const WRITE_BUFFER_BYTES = 1 << 20 // fewer, larger writes: measured at 1.5 times the speed of the default
 
-/** A part beside the place where its stem will be, under a name that no other writer has. */
-export const createFilePart = (folder: string, stem: string, { explain, guard }: StoreErrors): Part => {
-  const path = join(folder, `${stem}.${randomUUID()}.part`)
+const noteSchema = z.object({ url: z.string(), validator: z.string(), boot: z.string() })
+
+export type FilePartOptions = {
+  /** Where parts lie: beside the separations, on the same file system. */
+  partsFolder: string
+  /** Where the stem will lie. */
+  folder: string
+  taskId: string
+  stem: string
+  errors: StoreErrors
+  /** Makes `folder`, when the stem is about to have a name in it. */
+  makeFolder: () => Promise<void>
+}
+
+/**
+ * A part of its own for one attempt: `<hash of task and stem>.<uuid>.part`, with a note beside it. An attempt that fails
+ * leaves it as `.left`, for the next one to take; one that is killed cannot, so its part is copied.
+ */
+export const createFilePart = ({ partsFolder, folder, taskId, stem, errors, makeFolder }: FilePartOptions): Part => {
+  const key = createHash('sha256').update(`${taskId}/${stem}`).digest('hex').slice(0, 32)
+  const path = join(partsFolder, `${key}.${randomUUID()}.part`)
+
+  const ofThisStem = async (): Promise<string[]> => {
+    const names = await readdir(partsFolder)
+    return names.filter((name) => name.startsWith(`${key}.`)).map((name) => join(partsFolder, name))
+  }
+
+  const takeOver = async (url: string): Promise<Remains | undefined> => {
+    const others = (await ofThisStem()).filter((other) => /\.(part|left)$/.test(other))
+    const found = await Promise.all(others.map((other) => readRemains(other, url)))
+    const remains = found.filter((each) => each !== undefined).sort((a, b) => b.bytes - a.bytes)
+    for (const each of remains) {
+      // The writer of a `.part` may be alive after all, and goes on writing into its own.
+      const isLeft = each.path.endsWith('.left')
+      const take = isLeft ? rename(each.path, path) : copyFile(each.path, path, REFLINK)
+      const isTaken = await take.then(() => true, ignoreMissing) // another attempt was quicker
+      if (isTaken && isLeft) await rm(noteOf(each.path), { force: true })
+      if (isTaken) return { bytes: (await stat(path)).size, validator: each.validator }
+    }
+    return undefined
+  }
+
+  const publish = async (extension: string): Promise<string | undefined> => {
+    const file = publishedFileName(stem, extension)
+    await makeFolder()
+    if (!(await linkDurably(path, join(folder, file)))) return undefined
+    const left = (await ofThisStem()).filter((each) => each.endsWith('.left'))
+    await Promise.all([path, ...left].map(removePart))
+    return file
+  }
+
   return {
     path,
-    writable: () => {
-      const stream = createWriteStream(path, { flags: 'wx', flush: true, highWaterMark: WRITE_BUFFER_BYTES })
-      return failingInWords(stream, explain)
-    },
-    publish: guard(async (extension) => {
-      const file = publishedFileName(stem, extension)
-      return (await linkDurably(path, join(folder, file))) ? file : undefined
+    takeOver: errors.guard(takeOver),
+    read: (bytes) => createReadStream(path, { end: bytes - 1 }),
+    note: errors.guard(async (url, validator) => {
+      await writeFile(noteOf(path), JSON.stringify({ url, validator, boot: await bootId() }))
     }),
-    // A part that cannot be removed is swept later; it must not hide why the attempt failed.
-    discard: () => rm(path, { force: true }).catch(() => {}),
+    writable: (from) => {
+      const flags = from > 0 ? 'r+' : 'w'
+      const stream = createWriteStream(path, { flags, start: from, flush: true, highWaterMark: WRITE_BUFFER_BYTES })
+      return failingInWords(stream, errors.explain)
+    },
+    publish: errors.guard(publish),
+    // What cannot be renamed or removed is swept later; it must not hide why the attempt failed.
+    leave: () => rename(path, path.replace(/\.part$/, '.left')).catch(() => {}),
+    discard: () => removePart(path).catch(() => {}),
+  }
+}
+
+/**
+ * Removes parts, and notes without a part, that nobody has written to for so long.
+ *
+ * @returns how many
+ */
+export const sweepParts = async (partsFolder: string, olderThanMs: number): Promise<number> => {
+  const names = await readdir(partsFolder).catch(() => [])
+  const swept = await Promise.all(
+    names.map(async (name) => {
+      const path = join(partsFolder, name)
+      const stats = await stat(path).catch(() => undefined)
+      if (!stats || Date.now() - stats.mtimeMs < olderThanMs) return 0
+      await rm(path, { force: true })
+      return 1
+    }),
+  )
+  return swept.reduce<number>((sum, count) => sum + count, 0)
+}
+
+const noteOf = (path: string): string => path.replace(/\.(part|left)$/, '.json')
+
+const removePart = async (path: string): Promise<void> => {
+  await rm(path, { force: true })
+  await rm(noteOf(path), { force: true })
+}
+
+const ignoreMissing = (error: NodeJS.ErrnoException): false => {
+  if (error.code !== 'ENOENT') throw error
+  return false
+}
+
+// Bytes that were not yet synced are gone, or zeros, after the machine itself went down. Only what was written since it
+// came up is believed; another machine's parts are not, since nobody knows here when that one went down.
+const readRemains = async (path: string, url: string): Promise<(Remains & { path: string }) | undefined> => {
+  try {
+    const note = noteSchema.parse(JSON.parse(await readFile(noteOf(path), 'utf8')))
+    const { size } = await stat(path)
+    const isOurs = note.url === url && note.boot === (await bootId())
+    return isOurs && size > 0 ? { path, bytes: size, validator: note.validator } : undefined
+  } catch {
+    return undefined // no note, or a broken one: nothing that can be continued
   }
 }
 

@@ -9,9 +9,11 @@ import { taskIdSchema } from '@stems/domain/task-id'
 import mime from 'mime'
 import { syncDirectory, writeDurably } from './durable-file.ts'
 import { isPublishedFileName, MANIFEST_FILE } from './file-name.ts'
-import { createFilePart } from './file-part.ts'
+import { createFilePart, sweepParts } from './file-part.ts'
 import type { StemStore } from './stem-store.ts'
 import { createStoreErrors } from './store-errors.ts'
+
+const PARTS_FOLDER = '.parts' // no task id begins with a dot
 
 /**
  * A store in a directory, which may be shared by many workers.
@@ -20,6 +22,7 @@ import { createStoreErrors } from './store-errors.ts'
  */
 export const createFileStore = (root: string): StemStore => {
   const errors = createStoreErrors(root)
+  const partsFolder = join(root, PARTS_FOLDER)
   // Checked here as well: whatever came before, no id leaves the store's directory.
   const folderOf = (taskId: string) => join(root, taskIdSchema.parse(taskId))
 
@@ -37,8 +40,9 @@ export const createFileStore = (root: string): StemStore => {
 
   const createPart: StemStore['createPart'] = async (taskId, stem) => {
     const folder = folderOf(taskId)
-    await makeFolder(root, folder)
-    return createFilePart(folder, stemNameSchema.parse(stem), errors)
+    stemNameSchema.parse(stem)
+    await makeFolder(root, partsFolder)
+    return createFilePart({ partsFolder, folder, taskId, stem, errors, makeFolder: () => makeFolder(root, folder) })
   }
 
   const writeManifest: StemStore['writeManifest'] = async (manifest) => {
@@ -78,6 +82,7 @@ export const createFileStore = (root: string): StemStore => {
     readManifest: errors.guard(readManifest),
     remove: errors.guard(remove),
     open: errors.guard(open),
+    sweepParts: errors.guard((olderThanMs) => sweepParts(partsFolder, olderThanMs)),
     check: errors.guard(check),
   }
 }

@@ -4,12 +4,35 @@ import type { Manifest } from '@stems/domain/manifest'
 /** A stem under its final name. */
 export type StoredStem = { file: string; bytes: number; sha256: string; contentType: string; savedAt: string }
 
-/** A file that is being written. Nobody sees it until it is published, and then it is whole. */
+/** Tells whether the far side still has the same file: its ETag or its date (RFC 9110, 13.1.5). */
+export type Validator = string
+
+/** What an earlier attempt left of a file. */
+export type Remains = { bytes: number; validator: Validator }
+
+/**
+ * A file that is being written. Nobody sees it until it is published, and then it is whole. Its bytes belong to one
+ * attempt alone, so that two writers never meet; a later one may take over what this one has left.
+ */
 export type Part = {
   /** Where the bytes lie meanwhile, on this machine. */
   path: string
-  /** Takes the bytes in order. They are flushed to the disk before it finishes. */
-  writable: () => Writable
+  /**
+   * Takes over what earlier attempts left of the same URL's file.
+   *
+   * @returns `undefined` when there is nothing that can be continued
+   */
+  takeOver: (url: string) => Promise<Remains | undefined>
+  /** Reads the first bytes of what is there. */
+  read: (bytes: number) => Readable
+  /** Notes what a later attempt needs to go on from here. */
+  note: (url: string, validator: Validator) => Promise<void>
+  /**
+   * Takes bytes in order. They are flushed to the disk before it finishes.
+   *
+   * @param from how many of the bytes that are there it keeps; 0 starts afresh
+   */
+  writable: (from: number) => Writable
   /**
    * Gives the bytes their final name, in one step that survives a power cut. A file that has the name already stays:
    * of two writers the first wins, so that what was once published and recorded never changes.
@@ -17,6 +40,8 @@ export type Part = {
    * @returns the file's name within the separation; `undefined` when another writer was first
    */
   publish: (extension: string) => Promise<string | undefined>
+  /** Leaves the bytes for a later attempt. Does nothing after `publish`. */
+  leave: () => Promise<void>
   /** Forgets the bytes. Does nothing after `publish`. */
   discard: () => Promise<void>
 }
@@ -38,6 +63,12 @@ export type StemStore = {
   readManifest: (taskId: string) => Promise<Manifest | undefined>
   /** Opens a published file; `undefined` when there is none by that name. */
   open: (taskId: string, file: string) => Promise<StoredFile | undefined>
+  /**
+   * Removes parts that nobody has written to for so long.
+   *
+   * @returns how many
+   */
+  sweepParts: (olderThanMs: number) => Promise<number>
   /** Throws a StemError that names the reason when nothing can be written. */
   check: () => Promise<void>
 }

@@ -20,7 +20,7 @@ testStemStore('file', async () => createFileStore(await emptyFolder()))
 test('a directory that is not there yet is made with the first stem', async () => {
   const root = join(await emptyFolder(), 'deep', 'down')
   await publish(createFileStore(root), 'task-1', 'vocal', 'bytes')
-  expect(await readdir(root, { recursive: true })).toEqual(['task-1', 'task-1/vocal.mp3'])
+  expect((await readdir(root, { recursive: true })).sort()).toEqual(['.parts', 'task-1', 'task-1/vocal.mp3'])
 })
 
 test('a finished separation leaves its files and nothing else', async () => {
@@ -33,22 +33,22 @@ test('a finished separation leaves its files and nothing else', async () => {
   expect((await readdir(join(root, 'task-1'))).sort()).toEqual(['manifest.json', 'vocal.mp3'])
 })
 
-test('a part lies beside the stem it becomes, so that one rename is enough', async () => {
+test('a part lies in the store but in no separation, so that nobody takes it for a stem', async () => {
   const root = await emptyFolder()
   const part = await createFileStore(root).createPart('task-1', 'vocal')
-  expect(part.path.startsWith(join(root, 'task-1', 'vocal.'))).toBe(true)
+  expect(part.path.startsWith(join(root, '.parts/'))).toBe(true)
   expect(part.path.endsWith('.part')).toBe(true)
 })
 
 test('a part that was discarded while its stream had only been opened leaves nothing', async () => {
   const root = await emptyFolder()
   const part = await createFileStore(root).createPart('task-1', 'vocal')
-  const target = part.writable()
+  const target = part.writable(0)
   const closed = once(target, 'close')
   target.destroy()
   await part.discard()
   await closed
-  expect(await readdir(join(root, 'task-1'))).toEqual([])
+  expect(await readdir(join(root, '.parts'))).toEqual([])
 })
 
 test('the sha256 is that of the bytes as they lie there now', async () => {
@@ -158,8 +158,8 @@ const asNobody = async <T>(act: () => Promise<T> | undefined): Promise<T | undef
 test('a store that breaks before a part is written says so in words', async () => {
   const root = await emptyFolder()
   const part = await createFileStore(root).createPart('task-1', 'vocal')
-  await putFileInPlaceOf(join(root, 'task-1'))
-  await expect(pipeline(Readable.from([Buffer.from('bytes')]), part.writable())).rejects.toEqual(
+  await putFileInPlaceOf(join(root, '.parts'))
+  await expect(pipeline(Readable.from([Buffer.from('bytes')]), part.writable(0))).rejects.toEqual(
     STORE_FAILURE(/is no directory/),
   )
 })
@@ -167,8 +167,8 @@ test('a store that breaks before a part is written says so in words', async () =
 test('a store that breaks before a part is published says so in words', async () => {
   const root = await emptyFolder()
   const part = await createFileStore(root).createPart('task-1', 'vocal')
-  await pipeline(Readable.from([Buffer.from('bytes')]), part.writable())
-  await putFileInPlaceOf(join(root, 'task-1'))
+  await pipeline(Readable.from([Buffer.from('bytes')]), part.writable(0))
+  await writeFile(join(root, 'task-1'), '')
   await expect(part.publish('mp3')).rejects.toEqual(STORE_FAILURE(/is no directory/))
 })
 

@@ -21,7 +21,7 @@ export const manifestOf = (taskId: string, msg = 'done'): Manifest => ({
 /** Writes a stem and publishes it; returns what `publish` said. */
 export const publish = async (store: StemStore, taskId: string, stem: string, text: string, extension = 'mp3') => {
   const part = await store.createPart(taskId, stem)
-  await pipeline(Readable.from([Buffer.from(text)]), part.writable())
+  await pipeline(Readable.from([Buffer.from(text)]), part.writable(0))
   return { part, file: await part.publish(extension) }
 }
 
@@ -63,7 +63,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
     test('does not show a part, whole or not, before it is published', async () => {
       const store = await open()
       const part = await store.createPart('task-1', 'vocal')
-      await pipeline(Readable.from([Buffer.from('whole')]), part.writable())
+      await pipeline(Readable.from([Buffer.from('whole')]), part.writable(0))
 
       expect(await store.find('task-1', 'vocal')).toBeUndefined()
       expect(await store.open('task-1', 'vocal.mp3')).toBeUndefined()
@@ -72,7 +72,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
 
     test('has a part on the disk when its stream is done', async () => {
       const part = await (await open()).createPart('task-1', 'vocal')
-      const target = part.writable()
+      const target = part.writable(0)
       await pipeline(Readable.from([Buffer.from('whole')]), target)
       expect(target).toMatchObject({ closed: true, errored: null }) // the flush comes before the close
       await part.discard()
@@ -81,8 +81,8 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
     test('lets the first of two writers win and tells the second', async () => {
       const store = await open()
       const [one, other] = await Promise.all([store.createPart('task-1', 'vocal'), store.createPart('task-1', 'vocal')])
-      await pipeline(Readable.from([Buffer.from('first')]), one.writable())
-      await pipeline(Readable.from([Buffer.from('second')]), other.writable())
+      await pipeline(Readable.from([Buffer.from('first')]), one.writable(0))
+      await pipeline(Readable.from([Buffer.from('second')]), other.writable(0))
 
       expect(await one.publish('mp3')).toBe('vocal.mp3')
       expect(await other.publish('mp3')).toBeUndefined()
@@ -102,7 +102,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
     test('forgets a part that is discarded, twice too', async () => {
       const store = await open()
       const part = await store.createPart('task-1', 'vocal')
-      await pipeline(Readable.from([Buffer.from('half')]), part.writable())
+      await pipeline(Readable.from([Buffer.from('half')]), part.writable(0))
       await part.discard()
       await part.discard()
       expect(await store.find('task-1', 'vocal')).toBeUndefined()
