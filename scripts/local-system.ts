@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { LOCAL_REDIS_URL_FILE } from './local-redis.ts'
 import { startPrivateRedis } from './private-redis.ts'
 
 const APPS = ['ingress', 'worker', 'board'] as const
@@ -51,6 +52,7 @@ export const startLocalSystem = async ({ dataDir, ports, env, onLine }: LocalSys
   const redis = env.REDIS_URL
     ? { url: env.REDIS_URL, close: async () => {} }
     : await startPrivateRedis(join(dataDir, 'redis'))
+  writeFileSync(join(dataDir, basename(LOCAL_REDIS_URL_FILE)), `${redis.url}\n`, { mode: 0o600 })
   const shared = { ...env, HOST: host, REDIS_URL: redis.url, STORE_URL: storeUrl }
   const apps = {
     ingress: {

@@ -17,8 +17,8 @@ export const emptyDirectory = async (): Promise<string> => {
  *
  * @param env besides PATH and HOME
  */
-export const runScript = (name: string, cwd: string, env: Record<string, string> = {}) => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../scripts', `${name}.ts`)], {
+export const runScript = (name: string, cwd: string, env: Record<string, string> = {}, ...args: string[]) => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../scripts', `${name}.ts`), ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -7,6 +7,7 @@ const ownPages = {
   useDefaults: false,
   directives: {
     ...nothingElse,
+    formAction: ["'self'"],
     defaultSrc: ["'none'"],
     styleSrc: ["'self'"],
     imgSrc: ["'self'"],

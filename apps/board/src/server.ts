@@ -10,11 +10,13 @@ import { addOpenHealthRoutes } from './health-routes.ts'
 import type { Library } from './library.ts'
 import { addLibraryRoute } from './library-route.ts'
 import { addLogin, type Login } from './login.ts'
+import { addReplayRoute, type Replay } from './replay-route.ts'
 import { addSecurityHeaders } from './security-headers.ts'
 
 export type ServerOptions = {
   login: Login
   library: Library
+  replay: Replay
   store: StemStore
   queues: BoardQueues
   isReady: () => boolean
@@ -22,7 +24,7 @@ export type ServerOptions = {
 }
 
 /** The HTTP server, not yet listening. */
-export const createServer = async ({ login, library, store, queues, isReady, log }: ServerOptions) => {
+export const createServer = async ({ login, library, replay, store, queues, isReady, log }: ServerOptions) => {
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -42,6 +44,7 @@ export const createServer = async ({ login, library, store, queues, isReady, log
   addOpenHealthRoutes(app, isReady)
   addLibraryRoute(app, library)
   addApiRoutes(app, library)
+  addReplayRoute(app, replay)
   addFilesRoute(app, store)
   await addBullBoard(app, queues)
   return app

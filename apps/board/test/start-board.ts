@@ -7,10 +7,12 @@ import { Writable } from 'node:stream'
 import { createBoardQueues } from '@stems/queue/board-queues'
 import { createListing } from '@stems/queue/listing'
 import { connectImpatiently, disconnect } from '@stems/queue/redis'
+import { createSubmitter } from '@stems/queue/submit'
 import { createFileStore } from '@stems/store/file-store'
 import { createLog } from '@stems/telemetry/log'
 import { onTestFinished } from 'vitest'
 import { createLibrary } from '../src/library.ts'
+import { createReplay } from '../src/replay-route.ts'
 import { createServer } from '../src/server.ts'
 
 export const LOGIN = { user: 'admin', password: 'pässword: with colons' }
@@ -39,9 +41,11 @@ export const startBoard = async (redisUrl: string, { redisIsAway = false } = {})
   const listing = createListing({ redis, prefix, deadlineMs: 1500 })
   const queues = createBoardQueues({ redis, prefix })
   const library = createLibrary({ listing, store, log })
+  const submitter = createSubmitter({ redis, prefix, deadlineMs: 1500 })
   const server = await createServer({
     login: LOGIN,
     library,
+    replay: createReplay(submitter, store),
     store,
     queues,
     isReady: () => redis.status === 'ready',
@@ -53,6 +57,7 @@ export const startBoard = async (redisUrl: string, { redisIsAway = false } = {})
     await server.close()
     await queues.close()
     await listing.close()
+    await submitter.close()
     disconnect(redis)
     await rm(root, { recursive: true, force: true })
   })

@@ -50,6 +50,7 @@ export const startWorker = (board: TestBoard, redisUrl: string) => {
   const separations = createSeparationsWorker({
     ...queue,
     attempts: 1,
+    begin: store.noteOpen,
     finish: async (separation, outcomes) => {
       const manifest = buildManifest(separation, outcomes, new Date().toISOString())
       await store.writeManifest(manifest)

@@ -16,7 +16,7 @@ export type Kept = SubmitAnswer | 'quarantined' | 'spooled'
  * @returns a function that throws when Redis does not acknowledge, or when the quarantine is full
  */
 export const createDelivery =
-  ({ submitter, quarantine }: { submitter: Submitter; quarantine: Quarantine }) =>
+  ({ submitter, quarantine }: { submitter: Pick<Submitter, 'submit'>; quarantine: Quarantine }) =>
   async ({ taskId, receivedAt, payload }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
     try {
       return await submitter.submit(parseCallback(payload, receivedAt))

@@ -35,7 +35,7 @@ export const startServer = async ({
     admit: createAdmission({
       secrets,
       keep: createDelivery({
-        submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted'), close: async () => {} },
+        submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted') },
         quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined), close: async () => {} },
       }),
     }),

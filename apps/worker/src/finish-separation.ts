@@ -12,6 +12,7 @@ export const createFinishSeparation =
   async (separation: Separation, outcomes: ReadonlyMap<string, StemOutcome>): Promise<Manifest['status']> => {
     const manifest = buildManifest(separation, outcomes, new Date().toISOString())
     await store.writeManifest(manifest)
+    await store.noteClosed(separation.taskId)
     metrics.separations.inc({ status: manifest.status })
     const { taskId, code } = separation
     log.info(

@@ -68,6 +68,23 @@ export const buildManifest = (
   }
 }
 
+/**
+ * The separation that a manifest accounts for, for driving it again when nobody else remembers it.
+ *
+ * @param manifest of any status
+ */
+export const separationOfManifest = (manifest: Manifest): Separation => ({
+  taskId: manifest.task_id,
+  type: manifest.type,
+  code: manifest.code,
+  msg: manifest.msg,
+  receivedAt: manifest.received_at,
+  stems: Object.entries(manifest.stems).map(([name, stem]) => ({
+    name,
+    url: stem.status === 'empty' ? null : stem.source_url,
+  })),
+})
+
 const statusOf = (stems: ReadonlyArray<'saved' | 'failed' | 'empty'>): Manifest['status'] => {
   if (!stems.includes('saved')) return 'failed'
   return stems.includes('failed') ? 'partial' : 'complete'

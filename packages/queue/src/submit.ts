@@ -54,26 +54,54 @@ export const createSubmitter = ({
     signal: AbortSignal,
   ): Promise<SubmitAnswer> => {
     if (!(await isWorthDriving(stored, separation))) return 'duplicate'
+    await driveAgain(separation, nonce, signal)
+    return 'accepted'
+  }
+
+  /** Leaves the separation for the task's job, and sees to it that the job will look. */
+  const driveAgain = async (separation: Separation, nonce: string, signal: AbortSignal): Promise<void> => {
     await resent.put(separation, nonce)
     for (;;) {
       signal.throwIfAborted()
       const job = await queue.getJob(separationJobId(separation.taskId))
-      if (!job) return submitNow(separation, signal)
+      if (!job) {
+        await submitNow(separation, signal)
+        return
+      }
       const state = await job.getState()
-      if (state === 'completed' && job.returnvalue?.nonce === nonce) return 'accepted'
+      if (state === 'completed' && job.returnvalue?.nonce === nonce) return
       if (state === 'completed' || state === 'failed') {
         // Atomic in Redis: of two callbacks one drives the job, the other finds it driven and looks again.
         const driven = await job.retry(state, { resetAttemptsMade: true }).then(
           () => true,
           (error: Error & { code?: number }) => (typeof error.code === 'number' ? false : Promise.reject(error)),
         )
-        if (driven) return 'accepted'
+        if (driven) return
       } else if (state !== 'active' && state !== 'unknown') {
-        return 'accepted' // it will look into the box when its turn comes
+        return // it will look into the box when its turn comes
       }
       // An active job may have looked already, and may end any moment: wait until that is certain.
       await sleep(20, undefined, { signal })
     }
+  }
+
+  const stateOf = async (taskId: string): Promise<SeparationState> => {
+    const state = await queue.getJobState(separationJobId(taskId))
+    if (state === 'unknown') return 'unknown'
+    return state === 'completed' || state === 'failed' ? 'ended' : 'running'
+  }
+
+  const replayNow = async (
+    taskId: string,
+    remembered: () => Promise<Separation | undefined>,
+    signal: AbortSignal,
+  ): Promise<ReplayAnswer> => {
+    if ((await stateOf(taskId)) === 'running') return 'running'
+    const job = await queue.getJob(separationJobId(taskId))
+    const separation = job?.data.separation ?? (await remembered())
+    if (!separation) return 'unknown'
+    await driveAgain(separation, randomUUID(), signal)
+    return 'driven'
   }
 
   return {
@@ -84,9 +112,25 @@ export const createSubmitter = ({
      */
     submit: (separation: Separation): Promise<SubmitAnswer> =>
       withDeadline('Redis', deadlineMs, (signal) => submitNow(separation, signal)),
+    /**
+     * Drives an ended separation again, whatever its end was. Stems that are home are checked and not fetched again.
+     *
+     * @param remembered where the separation comes from when the queue has forgotten it
+     * @throws as `submit` does
+     */
+    replay: (taskId: string, remembered: () => Promise<Separation | undefined>): Promise<ReplayAnswer> =>
+      withDeadline('Redis', deadlineMs, (signal) => replayNow(taskId, remembered, signal)),
+    /** @throws as `submit` does */
+    stateOf: (taskId: string): Promise<SeparationState> => withDeadline('Redis', deadlineMs, () => stateOf(taskId)),
     close: () => queue.close(),
   }
 }
+
+/** What the queue knows of a separation; `unknown`: nothing. */
+export type SeparationState = 'running' | 'ended' | 'unknown'
+
+/** `driven`: it is being worked on again. `running`: it has not ended yet. `unknown`: nobody remembers it. */
+export type ReplayAnswer = 'driven' | 'running' | 'unknown'
 
 export type Submitter = ReturnType<typeof createSubmitter>
 

@@ -10,10 +10,13 @@ import mime from 'mime'
 import { syncDirectory, writeDurably } from './durable-file.ts'
 import { isPublishedFileName, MANIFEST_FILE } from './file-name.ts'
 import { createFilePart, sweepParts } from './file-part.ts'
+import { createOpenNotes } from './open-notes.ts'
 import type { StemStore } from './stem-store.ts'
 import { createStoreErrors } from './store-errors.ts'
 
-const PARTS_FOLDER = '.parts' // no task id begins with a dot
+// No task id begins with a dot.
+const PARTS_FOLDER = '.parts'
+const OPEN_FOLDER = '.open'
 
 /**
  * A store in a directory, which may be shared by many workers.
@@ -23,6 +26,7 @@ const PARTS_FOLDER = '.parts' // no task id begins with a dot
 export const createFileStore = (root: string): StemStore => {
   const errors = createStoreErrors(root)
   const partsFolder = join(root, PARTS_FOLDER)
+  const openFolder = join(root, OPEN_FOLDER)
   // Checked here as well: whatever came before, no id leaves the store's directory.
   const folderOf = (taskId: string) => join(root, taskIdSchema.parse(taskId))
 
@@ -70,6 +74,8 @@ export const createFileStore = (root: string): StemStore => {
     return { bytes: stats.size, contentType: contentTypeOf(file), stream: () => createReadStream(path) }
   }
 
+  const { noteOpen, noteClosed, listOpen } = createOpenNotes(openFolder, () => makeFolder(root, openFolder))
+
   const check: StemStore['check'] = async () => {
     await mkdir(root, { recursive: true })
     await access(root, constants.W_OK | constants.X_OK)
@@ -82,6 +88,9 @@ export const createFileStore = (root: string): StemStore => {
     readManifest: errors.guard(readManifest),
     remove: errors.guard(remove),
     open: errors.guard(open),
+    noteOpen: errors.guard(noteOpen),
+    noteClosed: errors.guard(noteClosed),
+    listOpen: errors.guard(listOpen),
     sweepParts: errors.guard((olderThanMs) => sweepParts(partsFolder, olderThanMs)),
     check: errors.guard(check),
   }

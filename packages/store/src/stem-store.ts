@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Manifest } from '@stems/domain/manifest'
+import type { Separation } from '@stems/domain/separation'
 
 /** A stem under its final name. */
 export type StoredStem = { file: string; bytes: number; sha256: string; contentType: string; savedAt: string }
@@ -61,6 +62,12 @@ export type StemStore = {
   remove: (taskId: string, file: string) => Promise<void>
   /** The manifest; `undefined` when there is none that can be read. */
   readManifest: (taskId: string) => Promise<Manifest | undefined>
+  /** Notes that a separation is being worked on. */
+  noteOpen: (separation: Separation) => Promise<void>
+  /** Takes the note away. */
+  noteClosed: (taskId: string) => Promise<void>
+  /** The separations that were noted as open so long ago or longer, and not taken away. */
+  listOpen: (olderThanMs: number) => Promise<Separation[]>
   /** Opens a published file; `undefined` when there is none by that name. */
   open: (taskId: string, file: string) => Promise<StoredFile | undefined>
   /**

@@ -24,7 +24,12 @@ const separation = (entry: LibraryEntry): string => html`<article class="separat
 !${entry.code === 200 ? '' : html`<p class="reason">The provider said: ${entry.code} ${entry.msg}</p>`}
 !${entry.problem === null ? '' : html`<p class="reason">${entry.problem}</p>`}
 <ul class="stems">!${Object.entries(entry.stems).map(([name, stem]) => html`<li>!${stemLine(name, stem)}</li>`)}</ul>
-</article>
+!${isRunning(entry) ? '' : replayButton(entry)}</article>
+`
+
+const replayButton = ({
+  task_id,
+}: LibraryEntry): string => html`<form method="post" action="/separations/${task_id}/replay"><button title="Fetch what is missing, check what is there">Replay</button></form>
 `
 
 const statusText = ({ status, progress }: LibraryEntry): string =>

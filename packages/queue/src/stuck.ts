@@ -1,0 +1,71 @@
+import { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import {
+  parseStemJobKey,
+  QUEUES,
+  type SeparationJob,
+  type SeparationResult,
+  type StemJob,
+  stemJobId,
+  stemJobOptions,
+} from './jobs.ts'
+
+const PER_SWEEP = 1000 // the next sweep takes the rest
+
+export type StuckFinderOptions = { redis: Redis; prefix: string; attempts: number }
+
+/**
+ * Frees separations that nothing drives any more: jobs that failed for good, and jobs that wait for a child which is not
+ * there. Neither should happen; data that was lost, or an operator's hand in the queue, can bring it about.
+ *
+ * @param options.redis a connection that fails fast; it stays the caller's to close
+ * @param options.attempts per stem
+ */
+export const createStuckFinder = ({ redis, prefix, attempts }: StuckFinderOptions) => {
+  const options = { connection: redis, prefix, skipWaitingForReady: true, skipVersionCheck: true }
+  const separations = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, options)
+  const stems = new Queue<StemJob>(QUEUES.stems, options)
+  for (const queue of [separations, stems]) queue.on('error', () => {}) // the connection reports its own outages
+
+  const driveFailed = async (): Promise<string[]> => {
+    const failed = await separations.getFailed(0, PER_SWEEP - 1)
+    for (const job of failed) await job.retry('failed', { resetAttemptsMade: true }).catch(() => {}) // another was quicker
+    return failed.map((job) => job.data.separation.taskId)
+  }
+
+  const addMissingChildren = async (): Promise<string[]> => {
+    const freed: string[] = []
+    for (const parent of await separations.getWaitingChildren(0, PER_SWEEP - 1)) {
+      const { taskId, stems: named } = parent.data.separation
+      const { unprocessed = [] } = await parent.getDependencies({ unprocessed: { count: 1000 } })
+      for (const key of unprocessed) {
+        const child = parseStemJobKey(key)
+        const url = named.find(({ name }) => name === child?.stem)?.url
+        if (!child || !url) continue
+        const jobId = stemJobId(taskId, child.run, child.stem)
+        if (await stems.getJob(jobId)) continue
+        const owner = { id: parent.id as string, queue: separations.qualifiedName }
+        await stems.add(
+          'stem',
+          { taskId, stem: child.stem, url },
+          { ...stemJobOptions(attempts), jobId, parent: owner },
+        )
+        freed.push(taskId)
+      }
+    }
+    return freed
+  }
+
+  return {
+    /**
+     * @returns the task ids that were freed
+     * @throws when Redis is away
+     */
+    free: async (): Promise<string[]> => [...new Set([...(await driveFailed()), ...(await addMissingChildren())])],
+    close: async () => {
+      await Promise.all([separations.close(), stems.close()])
+    },
+  }
+}
+
+export type StuckFinder = ReturnType<typeof createStuckFinder>

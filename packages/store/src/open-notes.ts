@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto'
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Separation, separationSchema } from '@stems/domain/separation'
+
+/**
+ * One small file for each separation that is being worked on, so that it can be driven again should Redis forget it.
+ * Not synced: it matters when Redis has lost its data, not when this machine loses power in the same moment.
+ *
+ * @param folder holds the notes
+ * @param makeFolder makes it where it is missing
+ */
+export const createOpenNotes = (folder: string, makeFolder: () => Promise<void>) => {
+  const noteOf = (taskId: string) => join(folder, `${taskId}.json`)
+
+  const readNote = async (name: string, olderThanMs: number): Promise<Separation | undefined> => {
+    try {
+      const { mtimeMs } = await stat(join(folder, name))
+      if (Date.now() - mtimeMs < olderThanMs) return undefined
+      return separationSchema.parse(JSON.parse(await readFile(join(folder, name), 'utf8')))
+    } catch {
+      return undefined // taken away meanwhile, or not readable: then there is nothing to go by
+    }
+  }
+
+  return {
+    noteOpen: async (separation: Separation): Promise<void> => {
+      await makeFolder()
+      const temporary = join(folder, `${randomUUID()}.part`)
+      await writeFile(temporary, JSON.stringify(separation))
+      await rename(temporary, noteOf(separation.taskId))
+    },
+    noteClosed: (taskId: string): Promise<void> => rm(noteOf(taskId), { force: true }),
+    listOpen: async (olderThanMs: number): Promise<Separation[]> => {
+      const names = await readdir(folder).catch(() => [])
+      const notes = await Promise.all(
+        names.filter((name) => name.endsWith('.json')).map((name) => readNote(name, olderThanMs)),
+      )
+      return notes.filter((note) => note !== undefined)
+    },
+  }
+}
