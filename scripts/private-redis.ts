@@ -86,12 +86,14 @@ const untilReady = async (child: ChildProcess): Promise<void> => {
   await Promise.race([ready, ended])
 }
 
-// A runner that was killed could not end its Redis. Two of them on one append-only file would destroy it.
+// A runner that was killed could not end its Redis; one that runs still needs it. Two on one file would destroy it.
 const endForgotten = async (pidFile: string): Promise<void> => {
   const pid = existsSync(pidFile) ? readFileSync(pidFile, 'utf8').trim() : ''
-  const isRedis = () =>
-    /redis|valkey/.test(spawnSync('ps', ['-o', 'comm=', '-p', pid], { encoding: 'utf8' }).stdout ?? '')
+  const ask = (what: string) =>
+    spawnSync('ps', ['-o', `${what}=`, '-p', pid], { encoding: 'utf8' }).stdout?.trim() ?? ''
+  const isRedis = () => /redis|valkey/.test(ask('comm'))
   if (pid === '' || !isRedis()) return
+  if (ask('ppid') !== '1') throw new Error(`another \`npm start\` runs in this directory: its Redis is process ${pid}`)
   process.kill(Number(pid), 'SIGTERM')
   while (isRedis()) await sleep(50)
 }

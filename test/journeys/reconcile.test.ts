@@ -41,13 +41,37 @@ test('a separation that waits for a stem whose job has vanished gets it back', a
   const [parent] = await queue('separations').getWaitingChildren()
   expect(parent?.id).toBe('sep_orphaned')
   const admin = new Redis(env.REDIS_URL as string)
-  await admin.del(`${env.QUEUE_PREFIX}:stems:sep_orphaned.1.vocal`)
-  await admin.lrem(`${env.QUEUE_PREFIX}:stems:active`, 0, 'sep_orphaned.1.vocal')
+  const vocal = `sep_orphaned.${parent?.data.run}.vocal`
+  await admin.del(`${env.QUEUE_PREFIX}:stems:${vocal}`)
+  await admin.lrem(`${env.QUEUE_PREFIX}:stems:active`, 0, vocal)
   admin.disconnect()
 
   await addWorker(EAGER)
 
   expect(await finished('orphaned')).toMatchObject({ status: 'complete' })
+})
+
+test('a separation that waits for a stem which has failed already is freed', async () => {
+  const { post, provider, finished, addWorker, workers, queue, env } = await startSystem()
+  const gate = Promise.withResolvers<void>()
+  provider.behave(VOCAL, { kind: 'answer', status: 404 })
+  provider.behave(INSTRUMENTAL, { kind: 'wait', until: gate.promise })
+  await post(documentedPayload('separate-vocal', { taskId: 'waiting', files: provider.url }))
+  await waitFor('the vocal has failed', async () => (await queue('stems').getFailedCount()) === 1)
+  await workers[0]?.stop('SIGKILL')
+  gate.resolve()
+  const [failed] = await queue('stems').getFailed()
+  const [parent] = await queue('separations').getWaitingChildren()
+  const key = `${env.QUEUE_PREFIX}:separations:${parent?.id}`
+  const admin = new Redis(env.REDIS_URL as string)
+  // What adding a failed child once more does to its parent.
+  await admin.hdel(`${key}:failed`, `${env.QUEUE_PREFIX}:stems:${failed?.id}`)
+  await admin.sadd(`${key}:dependencies`, `${env.QUEUE_PREFIX}:stems:${failed?.id}`)
+  admin.disconnect()
+
+  await addWorker(EAGER)
+
+  expect(await finished('waiting')).toMatchObject({ status: 'complete' })
 })
 
 test('npm run replay drives a separation again: what is home stays, what is missing is fetched, the manifest is new', async () => {

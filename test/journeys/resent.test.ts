@@ -102,3 +102,36 @@ test('a stem whose bytes have rotted in the store is fetched again when its sepa
   await finished('rotten', ({ status }) => status === 'complete')
   expect(await sha256('rotten', 'instrumental.mp3')).toBe(provider.file(instrumental).sha256)
 })
+
+test('of several callbacks with news that come while the first is being fetched none is lost', async () => {
+  const { post, provider, finished } = await startSystem()
+  const gate = Promise.withResolvers<void>()
+  provider.behave('/s/vocal.mp3', { kind: 'wait', until: gate.promise })
+  const naming = (stem: string) => ({
+    code: 200,
+    msg: 'ok',
+    data: { task_id: 'several', vocal_separation_info: { [`${stem}_url`]: `${provider.url}/s/${stem}.mp3` } },
+  })
+  await post(naming('vocal'))
+  await waitFor('the vocal is being fetched', () => provider.hits('/s/vocal.mp3') === 1)
+
+  const answers = await Promise.all(['drums', 'bass', 'fx'].map((stem) => post(naming(stem))))
+  gate.resolve()
+
+  for (const answer of answers) expect(answer).toMatchObject({ status: 200, body: { status: 'accepted' } })
+  const { stems } = await finished('several', (manifest) => Object.keys(manifest.stems).length === 4)
+  expect(Object.values(stems).map(({ status }) => status)).toEqual(Array(4).fill('saved'))
+  expect(provider.hits('/s/vocal.mp3')).toBe(1)
+})
+
+test('a success and a repeat of the failure that come at once, after the failure, end in the success', async () => {
+  const { post, provider, finished, queue } = await startSystem()
+  const failure = documentedPayload('separate-vocal-failed', { taskId: 'at-once' })
+  await post(failure)
+  await waitFor('it has failed', async () => (await queue('separations').getCompletedCount()) === 1)
+
+  const success = documentedPayload('separate-vocal', { files: provider.url, taskId: 'at-once' })
+  await Promise.all([post(success), post(failure), post(success), post(failure)])
+
+  expect(await finished('at-once', ({ status }) => status === 'complete')).toMatchObject({ code: 200 })
+})

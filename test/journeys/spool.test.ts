@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
@@ -93,11 +93,14 @@ test('what an ingress that was killed has spooled is delivered by the next one, 
   await post({ data: { task_id: 'strange' } })
   await ingress.stop('SIGKILL')
   await writeFile(`${spoolDir}/half.part`, '{"task')
+  await utimes(`${spoolDir}/half.part`, 0, 0)
+  await writeFile(`${spoolDir}/1000000000000-${'0'.repeat(32)}.json`, 'broken by a disk')
   await redis.start()
 
   await startApp('ingress', { ...env, SPOOL_DIR: spoolDir, CALLBACK_TOKENS: TOKEN })
 
-  await waitFor('the spool is empty', async () => (await readdir(spoolDir)).length === 0)
+  const setAside = `1000000000000-${'0'.repeat(32)}.json.unreadable`
+  await waitFor('only the broken one is left', async () => `${await readdir(spoolDir)}` === setAside)
   const waiting = await queue('separations').getJobs(['waiting'], 0, -1, true)
   expect(waiting.map((job) => job.data.separation.taskId)).toEqual(tasks)
   expect(await queue('quarantine').getWaitingCount()).toBe(1)
@@ -114,6 +117,33 @@ test('a callback that neither Redis nor the spool can take is answered 503 and s
   expect(answer.status).toBe(503)
   expect(answer.headers.get('retry-after')).toBe('5')
   expect(answer.headers.get('content-type')).toMatch('application/problem+json')
+})
+
+test('a spooled file that somebody else has taken away does not hold up the others', async () => {
+  const redis = await ownRedis()
+  const { post, spoolDir, queue } = await startSystem({ redisUrl: redis.url, workers: 0 })
+  await redis.kill()
+  for (const taskId of ['taken', 'kept']) await post(documentedPayload('separate-vocal-failed', { taskId }))
+  const [first = ''] = (await readdir(spoolDir)).sort()
+  await rm(`${spoolDir}/${first}`)
+
+  await redis.start()
+
+  await waitFor('the spool is empty', async () => (await readdir(spoolDir)).length === 0)
+  const waiting = await queue('separations').getJobs(['waiting'])
+  expect(waiting.map((job) => job.data.separation.taskId)).toEqual(['kept'])
+})
+
+test('five hundred callbacks at once, with Redis away, are all kept', async () => {
+  const redis = await ownRedis()
+  const { post, spoolDir } = await startSystem({ redisUrl: redis.url, workers: 0 })
+  await redis.kill()
+
+  const tasks = Array.from({ length: 500 }, (_, n) => documentedPayload('separate-vocal', { taskId: `burst-${n}` }))
+  const answers = await Promise.all(tasks.map((callback) => post(callback)))
+
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+  expect(await readdir(spoolDir)).toHaveLength(500)
 })
 
 test('a spool that cannot be written stops ingress at its start with one clear line', async () => {

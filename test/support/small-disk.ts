@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { open, rename, rm, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, open, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
@@ -21,18 +21,18 @@ export type SmallDisk = {
 }
 
 /**
- * Makes a folder a small disk of its own. Where that may not be, a file in the folder's place makes the store take
- * nothing, and the disk that is there is squeezed a little.
+ * Makes a folder a small disk of its own. Where that may not be, a file in the place of the folder for parts makes
+ * the store take no stem, and the disk that is there is squeezed a little.
  *
  * @param folder exists, and is empty
  */
 export const makeSmallDisk = async (folder: string): Promise<SmallDisk> => {
-  const mounted = await promisify(execFile)('mount-no', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]).then(
+  const mounted = await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]).then(
     () => true,
     () => false,
   )
   if (!mounted) {
-    console.log('no file system can be mounted here: a file in the place of the store stands in for a full disk')
+    console.log('no file system can be mounted here: a file in the place of the parts stands in for a full disk')
     return withoutMount(folder)
   }
   onTestFinished(() => promisify(execFile)('umount', ['-l', folder]).then(() => {}))
@@ -56,7 +56,7 @@ const fillUp = async (path: string, leftBytes: number): Promise<void> => {
 }
 
 const withoutMount = async (folder: string): Promise<SmallDisk> => {
-  const [aside, ballast] = [`${folder}.aside`, `${folder}.ballast`]
+  const [parts, aside, ballast] = [join(folder, '.parts'), `${folder}.aside`, `${folder}.ballast`]
   onTestFinished(async () => {
     for (const path of [aside, ballast]) await rm(path, { recursive: true, force: true })
   })
@@ -64,16 +64,17 @@ const withoutMount = async (folder: string): Promise<SmallDisk> => {
   const { bavail, bsize } = await statfs(folder)
   return {
     fill: async () => {
-      await rename(folder, aside)
-      await writeFile(folder, '')
+      await mkdir(parts, { recursive: true })
+      await rename(parts, aside)
+      await writeFile(parts, '')
       isFilled = true
     },
     squeeze: () => writeFile(ballast, Buffer.alloc(64 * MIB)),
     free: async () => {
       await rm(ballast, { force: true })
       if (!isFilled) return
-      await rm(folder)
-      await rename(aside, folder)
+      await rm(parts)
+      await rename(aside, parts)
       isFilled = false
     },
     reserveBytes: bavail * bsize - 32 * MIB,

@@ -5,7 +5,7 @@ import type { SubmitAnswer, Submitter } from '@stems/queue/submit'
 import type { Spool, SpoolEntry } from '@stems/store/spool'
 import type { Log } from '@stems/telemetry/log'
 
-const SPOOL_DEADLINE_MS = 400 // with the submit's deadline before it, the answer still leaves within 2 s
+const KEEP_DEADLINE_MS = 1900 // the answer leaves within 2 s, whoever keeps the callback
 
 /** How a callback is kept: in Redis, or on disk until Redis is back. */
 export type Kept = SubmitAnswer | 'quarantined' | 'spooled'
@@ -37,12 +37,14 @@ export type Deliver = ReturnType<typeof createDelivery>
 export const createKeep =
   ({ deliver, spool, log }: { deliver: Deliver; spool: Spool; log: Log }) =>
   async (entry: SpoolEntry): Promise<Kept> => {
+    const startedAt = performance.now()
     try {
       return await deliver(entry)
     } catch (error) {
       if (error instanceof QuarantineFullError) throw error // a full quarantine is no reason to fill the spool
       log.debug({ taskId: entry.taskId, error: (error as Error).message }, 'callback.to_spool')
-      await withDeadline('the spool', SPOOL_DEADLINE_MS, () => spool.put(entry))
+      const leftMs = KEEP_DEADLINE_MS - (performance.now() - startedAt)
+      await withDeadline('the spool', leftMs, () => spool.put(entry))
       return 'spooled'
     }
   }

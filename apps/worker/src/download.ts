@@ -14,7 +14,11 @@ export type DownloadLimits = {
   maxBytes: number
   /** No byte for this long: the attempt fails. */
   stallMs: number
+  /** The attempt fails too when less than this comes in such a time: a trickle would hold its place for days. */
+  trickle?: { bytes: number; ms: number }
 }
+
+const TRICKLE = { bytes: 64 * 1024, ms: 60_000 }
 
 /** What came. */
 export type Download = { bytes: number; sha256: string }
@@ -26,7 +30,7 @@ export type DownloadOptions = {
 }
 
 /** Streams files to where they are wanted; never holds one in memory. One request per call: the queue retries. */
-export const createDownload = (guard: UrlGuard, { maxBytes, stallMs }: DownloadLimits) => {
+export const createDownload = (guard: UrlGuard, { maxBytes, stallMs, trickle = TRICKLE }: DownloadLimits) => {
   const client = got.extend({
     ...(guard.agents ? { agent: guard.agents } : {}),
     retry: { limit: 0 },
@@ -67,12 +71,14 @@ export const createDownload = (guard: UrlGuard, { maxBytes, stallMs }: DownloadL
       const hash = createHash('sha256')
       if (from > 0) await pipeline(part.read(from), hash, { end: false, signal })
       const validator = validatorOf(response)
-      if (validator) await part.note(link, validator)
+      if (validator) await part.note(from, link, validator)
       bytes = from
+      const isTrickling = trickleWatch(trickle)
       const meter = new Transform({
         transform(chunk: Buffer, _encoding, done) {
           bytes += chunk.length
           if (bytes > maxBytes) return done(tooLarge(maxBytes))
+          if (isTrickling(chunk.length)) return done(tooSlow(asked.host, bytes))
           hash.update(chunk)
           progress(bytes, total)
           done(null, chunk)
@@ -143,6 +149,22 @@ const validatorOf = ({ headers }: IncomingMessage): string | undefined => {
   if (headers.etag && !headers.etag.startsWith('W/')) return headers.etag
   return headers.etag ? undefined : headers['last-modified']
 }
+
+const trickleWatch = ({ bytes, ms }: { bytes: number; ms: number }) => {
+  let since = performance.now()
+  let came = 0
+  return (chunkBytes: number): boolean => {
+    came += chunkBytes
+    if (performance.now() - since < ms) return false
+    const isTrickling = came < bytes
+    since = performance.now()
+    came = 0
+    return isTrickling
+  }
+}
+
+const tooSlow = (host: string, bytes: number) =>
+  new StemError('stalled', 'later', `${host} sends so slowly that it would take days, after ${bytes} bytes.`)
 
 const tooLarge = (maxBytes: number) =>
   new StemError('too_large', 'never', `the file is larger than DOWNLOAD_MAX_BYTES (${maxBytes}). Raise it and replay.`)

@@ -9,8 +9,13 @@ export type FinishOptions = { store: StemStore; metrics: WorkerMetrics; log: Log
 /** Writes the account of a separation whose stems have all come to an end. Safe to repeat. */
 export const createFinishSeparation =
   ({ store, metrics, log }: FinishOptions) =>
-  async (separation: Separation, outcomes: ReadonlyMap<string, StemOutcome>): Promise<Manifest['status']> => {
+  async (
+    separation: Separation,
+    outcomes: ReadonlyMap<string, StemOutcome>,
+    confirmLock: () => Promise<void>,
+  ): Promise<Manifest['status']> => {
     const manifest = buildManifest(separation, outcomes, new Date().toISOString())
+    await confirmLock() // a worker that was paused must not put an old account over a newer one
     await store.writeManifest(manifest)
     await store.noteClosed(separation.taskId)
     metrics.separations.inc({ status: manifest.status })

@@ -3,20 +3,28 @@ import { createQueueCounter } from '@stems/queue/counts'
 import { connectImpatiently, connectPatiently, disconnect } from '@stems/queue/redis'
 import { createSeparationsWorker } from '@stems/queue/separations-worker'
 import { createStemsWorker } from '@stems/queue/stems-worker'
-import { openStore } from '@stems/store/open-store'
+import { createStuckFinder } from '@stems/queue/stuck'
+import { createSubmitter } from '@stems/queue/submit'
+import { freeSpace } from '@stems/store/free-space'
+import { openStore, storeFolder } from '@stems/store/open-store'
 import { listenOrExit } from '@stems/telemetry/listen'
 import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
 import { readConfig } from './config.ts'
+import { createDiskReserve, reserveOrExit } from './disk-reserve.ts'
 import { createDownload } from './download.ts'
 import { createFinishSeparation } from './finish-separation.ts'
 import { createHealthServer } from './health-server.ts'
-import { createWorkerMetrics } from './metrics.ts'
+import { addDiskMetrics, createWorkerMetrics } from './metrics.ts'
+import { createReadiness } from './readiness.ts'
+import { startReconcile } from './reconcile.ts'
 import { createSaveStem } from './save-stem.ts'
 import { createUrlGuard } from './url-guard.ts'
+import { createWatchdog } from './watchdog.ts'
 
 // Downloads that run may finish; what has not is handed back. Orchestrators are told to wait 30 s.
 const DRAIN_MS = 20_000
+const SUBMIT_DEADLINE_MS = 5000
 const SHUTDOWN_LIMIT_MS = 24_000
 
 const config = configOrExit(() => readConfig(process.env))
@@ -24,38 +32,61 @@ const log = createLog('worker', config.logLevel)
 if (config.allowPrivate) log.warn({}, 'download.allow_private: requests may go to private addresses')
 
 const store = openStore(config.storeUrl)
+const lookAtDisk = () => freeSpace(storeFolder(config.storeUrl))
+await reserveOrExit(lookAtDisk, config.reserveBytes)
 const jobsRedis = connectPatiently(config.redisUrl, log)
 const statusRedis = connectImpatiently(config.redisUrl, log)
 const counter = createQueueCounter(statusRedis, config.queuePrefix)
 const metrics = createWorkerMetrics(counter)
 const queue = { redis: jobsRedis, prefix: config.queuePrefix, log }
+const watchdog = createWatchdog({
+  counter,
+  stuckMs: config.stuckMs,
+  isLeftAlone: (name) => name === 'stems' && disk.isLow(),
+  log,
+})
 
 const separations = createSeparationsWorker({
   ...queue,
   attempts: config.attempts,
+  begin: store.noteOpen,
   finish: createFinishSeparation({ store, metrics, log }),
+  onActivity: () => watchdog.busy('separations'),
 })
 const stems = createStemsWorker({
   ...queue,
   concurrency: config.concurrency,
   globalConcurrency: config.globalConcurrency,
   backoffMs: config.backoffMs,
+  startsPaused: true, // until the first look at the disk
+  onActivity: () => watchdog.busy('stems'),
   save: createSaveStem({ store, download: createDownload(createUrlGuard(config), config), metrics, log }),
 })
+const disk = createDiskReserve({ look: lookAtDisk, reserveBytes: config.reserveBytes, intake: stems, log })
+addDiskMetrics(metrics.registry, disk)
+await disk.start()
+watchdog.start()
+const submitter = createSubmitter({ redis: statusRedis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS })
+const stuck = createStuckFinder({ redis: statusRedis, prefix: config.queuePrefix, attempts: config.attempts })
+const reconcile = startReconcile({ store, submitter, stuck, everyMs: config.reconcileMs, log })
 const health = createHealthServer({
   metrics: metrics.registry,
-  notReady: async () => {
-    const storeProblem = await store.check().then(
-      () => undefined,
-      (error: Error) => error.message,
-    )
-    return [...(statusRedis.status === 'ready' ? [] : ['Redis is away']), ...(storeProblem ? [storeProblem] : [])]
-  },
+  stuck: watchdog.stuck,
+  notReady: createReadiness({
+    isRedisReady: () => statusRedis.status === 'ready',
+    store,
+    intakeProblem: disk.problem,
+  }),
 })
 await listenOrExit(health, { host: config.host, port: config.healthPort, variable: 'WORKER_HEALTH_PORT' }, log)
 
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
+  watchdog.close()
+  disk.close()
   await Promise.all([stems.close(DRAIN_MS), separations.close()])
+  await reconcile.close()
+  await stuck.close()
+  await submitter.close()
   await counter.close()
   await health.close()
   disconnect(statusRedis)

@@ -1,8 +1,9 @@
 import type { QueueCounter } from '@stems/queue/counts'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { DiskReserve } from './disk-reserve.ts'
 
 /** A worker's figures, in a registry of their own; the queues are counted when somebody looks. */
-export const createWorkerMetrics = (counter: QueueCounter) => {
+export const createWorkerMetrics = (counter: Pick<QueueCounter, 'count'>) => {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -38,3 +39,24 @@ export const createWorkerMetrics = (counter: QueueCounter) => {
 }
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>
+
+/** Shows how much room the store's disk has, and whether new downloads are taken. */
+export const addDiskMetrics = (registry: Registry, disk: Pick<DiskReserve, 'freeBytes' | 'isLow'>): void => {
+  const registers = [registry]
+  new Gauge({
+    name: 'stemkeeper_store_free_bytes',
+    help: "Free bytes of the store's disk",
+    registers,
+    collect() {
+      this.set(disk.freeBytes() ?? Number.NaN)
+    },
+  })
+  new Gauge({
+    name: 'stemkeeper_intake_paused',
+    help: '1 while no new downloads are taken, for lack of disk space',
+    registers,
+    collect() {
+      this.set(disk.isLow() ? 1 : 0)
+    },
+  })
+}

@@ -20,6 +20,8 @@ test('the defaults are the documented ones', () => {
     host: '127.0.0.1',
     healthPort: 3002,
     storeUrl: 'file:./data/stems',
+    reserveBytes: undefined,
+    stuckMs: 120_000,
     concurrency: 8,
     globalConcurrency: undefined,
     attempts: 10,
@@ -40,6 +42,8 @@ test('every setting arrives where it belongs', () => {
       HOST: '0.0.0.0',
       WORKER_HEALTH_PORT: '0',
       STORE_URL: 'file:/srv/stems',
+      STORE_RESERVE_BYTES: '0',
+      WORKER_STUCK_SECONDS: '7',
       DOWNLOAD_CONCURRENCY: '1',
       DOWNLOAD_GLOBAL_CONCURRENCY: '2',
       DOWNLOAD_ATTEMPTS: '3',
@@ -56,6 +60,8 @@ test('every setting arrives where it belongs', () => {
     host: '0.0.0.0',
     healthPort: 0,
     storeUrl: 'file:/srv/stems',
+    reserveBytes: 0,
+    stuckMs: 7000,
     concurrency: 1,
     globalConcurrency: 2,
     attempts: 3,
@@ -71,6 +77,8 @@ test.each([
   ['WORKER_HEALTH_PORT', '65536'],
   ['STORE_URL', '/srv/stems'],
   ['STORE_URL', 'ftp://host/stems'],
+  ['STORE_RESERVE_BYTES', '1GB'],
+  ['WORKER_STUCK_SECONDS', '0'],
   ['DOWNLOAD_CONCURRENCY', '0'],
   ['DOWNLOAD_GLOBAL_CONCURRENCY', '0'],
   ['DOWNLOAD_ATTEMPTS', 'many'],
@@ -88,6 +96,10 @@ test.each([
   ['DOWNLOAD_ALLOWED_HOSTS', '10.0.0.0/8'],
 ])('%s=%s is a problem that names the variable', (name, value) => {
   expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name}: `))])
+})
+
+test('a download that waits for its far side, as long as it may, is not stuck', () => {
+  expect(readConfig({ WORKER_STUCK_SECONDS: '1', DOWNLOAD_STALL_MS: '60000' }).stuckMs).toBe(120_000)
 })
 
 test('every bad host is reported', () => {

@@ -16,6 +16,7 @@ const PATH = '/s/0b6f3c1e_Drums.mp3'
 const startDownload = async ({
   stallMs = 60_000,
   maxBytes = 10_000_000,
+  trickle = { bytes: 0, ms: 60_000 },
   ...rules
 }: Partial<DownloadLimits & UrlRules> = {}) => {
   const provider = await startStandInProvider()
@@ -23,18 +24,19 @@ const startDownload = async ({
   const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-download-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const guard = createUrlGuard({ allowedHosts: ['127.0.0.1'], allowPrivate: true, ...rules })
-  const client = createDownload(guard, { maxBytes, stallMs })
+  const client = createDownload(guard, { maxBytes, stallMs, trickle })
   const store = createFileStore(folder)
   const steps: [number, number | null][] = []
   const targets: Writable[] = []
   let part: Part = await store.createPart('task', 'drums')
+  let note = (part: Part): Part['note'] => part.note
   const watched = (): Part => {
     const writable: Part['writable'] = (from) => {
       const target = part.writable(from)
       targets.push(target)
       return target
     }
-    return { ...part, writable }
+    return { ...part, writable, note: note(part) }
   }
   const download = (path: string = PATH, signal = new AbortController().signal) =>
     client(URL.canParse(path) ? path : provider.url + path, watched(), {
@@ -47,7 +49,26 @@ const startDownload = async ({
     part = await store.createPart('task', 'drums')
     return download(LONG)
   }
-  return { provider, download, downloadAgain, folder, written: () => readFile(part.path), steps, targets }
+  /** The next attempt ends as if its process were killed between its note and its first byte. */
+  const stopAfterNote = () => {
+    note =
+      (of) =>
+      async (...given) => {
+        note = ({ note: usual }) => usual
+        await of.note(...given)
+        throw new Error('killed')
+      }
+  }
+  return {
+    provider,
+    download,
+    downloadAgain,
+    stopAfterNote,
+    folder,
+    written: () => readFile(part.path),
+    steps,
+    targets,
+  }
 }
 
 const failing = (code: string, verdict: string, message = /./) =>
@@ -382,6 +403,23 @@ test.each<[string, Record<string, string>]>([
 
   expect(await downloadAgain()).toMatchObject({ sha256: provider.file(LONG).sha256 })
   expect(provider.requests(LONG)[1]).not.toHaveProperty('range')
+})
+
+test('an attempt that is killed right after it met another file leaves nothing that a later one could mix with it', async () => {
+  const { provider, download, downloadAgain, stopAfterNote } = await startDownload()
+  provider.behave(LONG, { kind: 'cut', afterBytes: 2_500_000 })
+  await expect(download(LONG)).rejects.toThrow()
+  provider.behave(LONG, { kind: 'answer', status: 200, headers: { etag: '"other"' }, body: Buffer.alloc(3_000_000, 1) })
+  stopAfterNote()
+  await expect(downloadAgain()).rejects.toThrow('killed')
+
+  expect(await downloadAgain()).toMatchObject({ sha256: provider.file(LONG).sha256 })
+})
+
+test('a file that comes in a trickle does not hold its place for ever', async () => {
+  const { provider, download } = await startDownload({ trickle: { bytes: 100_000, ms: 100 } })
+  provider.behave(LONG, { kind: 'slow', bytesPerSecond: 10_000 })
+  await expect(download(LONG)).rejects.toEqual(failing('stalled', 'later', /so slowly/))
 })
 
 function answerPart(range: string): Behaviour {

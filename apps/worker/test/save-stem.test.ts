@@ -22,7 +22,7 @@ const startSaving = async (change: (store: StemStore, folder: string) => StemSto
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const lines: Record<string, unknown>[] = []
   const store = createFileStore(folder)
-  const metrics = createWorkerMetrics({ count: async () => ({}), close: async () => {} })
+  const metrics = createWorkerMetrics({ count: async () => ({}) })
   const guard = createUrlGuard({ allowedHosts: ['127.0.0.1'], allowPrivate: true })
   const saveStem = createSaveStem({
     store: change(store, folder),

@@ -57,9 +57,12 @@ export const parseCallback = (body: unknown, receivedAt: string): Separation => 
     throw new UnknownShapeError(parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })))
   }
   const { code, msg, data } = parsed.data
-  const infos = [data.vocal_separation_info, data.vocal_removal_info].filter((info) => info != null)
-  const info = infos.find((candidate) => stemsOf(candidate).length > 0) ?? infos[0]
-  const stems = info ? stemsOf(info) : []
+  const infos = [data.vocal_separation_info, data.vocal_removal_info].filter((each) => each != null)
+  const read = infos.map((each) => ({ info: each, stems: stemsOf(each) }))
+  const { info, stems } = read.find((each) => each.stems.length > 0) ?? { info: infos[0], stems: [] }
+  if (stems.length > MOST_STEMS) {
+    throw new UnknownShapeError([{ path: 'data', message: `names ${stems.length} stems, more than ${MOST_STEMS}` }])
+  }
   if (code === 200 && stems.length === 0) {
     throw new UnknownShapeError([
       { path: 'data', message: 'says success (code 200) and names no stem that we can read' },
@@ -67,6 +70,8 @@ export const parseCallback = (body: unknown, receivedAt: string): Separation => 
   }
   return { taskId: data.task_id, type: info ? typeOf(info) : 'unknown', code, msg: msg ?? '', receivedAt, stems }
 }
+
+const MOST_STEMS = 200 // far more than any separation has; a body that fits the limit could name ten thousand
 
 const stemsOf = (info: CallbackInfo): NamedStem[] => {
   const keyed = Object.entries(info)
@@ -89,9 +94,12 @@ const groupStems = ({ extract, remove, ...file }: CallbackGroup): NamedStem[] =>
 // Two entries of a list may carry the same title. Neither may overwrite the other.
 const withUniqueNames = (stems: NamedStem[]): NamedStem[] => {
   const taken = new Set<string>()
+  const next = new Map<string, number>()
   return stems.map((stem) => {
     let name = stem.name
-    for (let n = 2; taken.has(name); n++) name = `${stem.name}_${n}`
+    let n = next.get(stem.name) ?? 2
+    for (; taken.has(name); n++) name = `${stem.name}_${n}`
+    next.set(stem.name, n)
     taken.add(name)
     return { ...stem, name }
   })

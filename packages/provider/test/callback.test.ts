@@ -234,3 +234,9 @@ test.each([
   expect(() => readTaskId(body)).toThrow(UnreadableTaskIdError)
   expect(() => readTaskId(body)).toThrow(/^data\.task_id: /)
 })
+
+test('a body that names thousands of stems is no shape that we know, and is told so at once', () => {
+  const origin_data = Array.from({ length: 14_500 }, () => ({ audio_url: '' }))
+  const body = { code: 200, msg: 'ok', data: { task_id: 'many', vocal_removal_info: { origin_data } } }
+  expect(() => parseCallback(body, '2026-01-01T00:00:00.000Z')).toThrow(/names 14500 stems, more than 200/)
+})

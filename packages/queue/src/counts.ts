@@ -5,6 +5,18 @@ import { QUEUES } from './jobs.ts'
 /** Jobs per queue and state. */
 export type QueueCounts = Record<string, Record<string, number>>
 
+/** The queues that workers take jobs from. */
+export type WorkedQueue = typeof QUEUES.separations | typeof QUEUES.stems
+const WORKED: WorkedQueue[] = [QUEUES.separations, QUEUES.stems]
+
+/** Jobs that wait for a worker to take them. */
+export type Backlog = {
+  queue: WorkedQueue
+  waiting: number
+  /** Nobody may take one: an operator has paused the queue, or as many run as may run over all workers. */
+  isHeld: boolean
+}
+
 /**
  * Counts the jobs of all queues.
  *
@@ -15,12 +27,33 @@ export const createQueueCounter = (redis: Redis, prefix: string) => {
     (name) => new Queue(name, { connection: redis, prefix, skipWaitingForReady: true, skipVersionCheck: true }),
   )
   for (const queue of queues) queue.on('error', () => {}) // the connection reports its own outages
+
+  const backlogOf = async (name: WorkedQueue): Promise<Backlog> => {
+    const queue = queues.find((candidate) => candidate.name === name) as Queue
+    const [counts, isPaused, isMaxed] = await Promise.all([
+      queue.getJobCounts('waiting', 'prioritized'),
+      queue.isPaused(),
+      queue.isMaxed(),
+    ])
+    return {
+      queue: name,
+      waiting: (counts.waiting ?? 0) + (counts.prioritized ?? 0),
+      isHeld: isPaused || isMaxed,
+    }
+  }
+
   return {
     /** @throws when Redis is away */
     count: async (): Promise<QueueCounts> => {
       const counts = await Promise.all(queues.map((queue) => queue.getJobCounts()))
       return Object.fromEntries(queues.map((queue, index) => [queue.name, counts[index] ?? {}]))
     },
+    /**
+     * What waits for workers, queue by queue.
+     *
+     * @throws when Redis is away
+     */
+    backlogs: (): Promise<Backlog[]> => Promise.all(WORKED.map(backlogOf)),
     close: async () => {
       await Promise.all(queues.map((queue) => queue.close()))
     },

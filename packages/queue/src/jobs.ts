@@ -10,12 +10,15 @@ export type SeparationJob = {
   separation: Separation
   /** Tells the callback that made this job from a later one for the same task. */
   nonce: string
-  /** How often the separation has been driven; children of each run have ids of their own. */
+  /**
+   * Counted up each time the separation is driven again; children of each run have ids of their own. It begins with the
+   * time, so that a job made anew does not meet the children of one that was forgotten.
+   */
   run: number
 }
 
 /** What a finished job in `separations` returns: enough to judge a callback that comes later. */
-export type SeparationResult = { status: 'complete' | 'partial' | 'failed'; nonce: string; saved: string[] }
+export type SeparationResult = { status: 'complete' | 'partial' | 'failed'; saved: string[] }
 
 /** Data of a job in `stems`. */
 export type StemJob = { taskId: string; stem: string; url: string }

@@ -31,7 +31,8 @@ export const connectImpatiently = (url: string, log: Log): Redis =>
   )
 
 /**
- * A connection for workers: commands wait for Redis to come back, for as long as it takes.
+ * A connection for workers: commands wait for Redis to come back, for as long as it takes. It has no idle timer: one that
+ * cut BullMQ's blocking wait short left the worker half alive. A connection that has gone silent is the watchdog's matter.
  *
  * @param url `redis:` or `rediss:`
  */

@@ -1,29 +1,35 @@
 import { type Separation, separationSchema } from '@stems/domain/separation'
 import type { Redis } from 'ioredis'
-import { z } from 'zod'
 import { RETENTION_S } from './jobs.ts'
 
-const resentSchema = z.object({ nonce: z.string(), separation: separationSchema })
-
-/** A later callback that says something new about a task which already has a job. */
-export type Resent = z.infer<typeof resentSchema>
+/** Later callbacks that say something new about a task which already has a job, by nonce. */
+export type Resent = ReadonlyMap<string, Separation>
 
 /**
- * Where later callbacks wait for the job of their task. Ingress writes here and never into the job itself, whose data
- * only the worker that holds its lock may change: so no update can be lost between them.
+ * Where later callbacks wait for the job of their task, each under a nonce of its own. Ingress writes here and never into
+ * the job itself, whose data only the worker that holds its lock may change: so no update can be lost between them.
  */
 export const createResentBox = (redis: Redis, prefix: string) => {
   const key = (taskId: string) => `${prefix}:resent:${taskId}`
   return {
-    /** Leaves a callback for the task's job; a newer one replaces an older one that was not yet taken. */
+    /** Leaves a callback for the task's job. */
     put: async (separation: Separation, nonce: string): Promise<void> => {
-      const resent: Resent = { nonce, separation }
-      await redis.set(key(separation.taskId), JSON.stringify(resent), 'EX', RETENTION_S)
+      await redis
+        .multi()
+        .hset(key(separation.taskId), nonce, JSON.stringify(separation))
+        .expire(key(separation.taskId), RETENTION_S)
+        .exec()
     },
-    /** The callback left last, if any. It stays: its nonce tells whether the job has taken it. */
-    peek: async (taskId: string): Promise<Resent | undefined> => {
-      const text = await redis.get(key(taskId))
-      return text === null ? undefined : resentSchema.parse(JSON.parse(text))
+    /** Does it still wait? */
+    has: async (taskId: string, nonce: string): Promise<boolean> => (await redis.hexists(key(taskId), nonce)) === 1,
+    /** All that wait. They stay until they are taken away. */
+    peek: async (taskId: string): Promise<Resent> => {
+      const fields = Object.entries(await redis.hgetall(key(taskId)))
+      return new Map(fields.map(([nonce, text]) => [nonce, separationSchema.parse(JSON.parse(text))]))
+    },
+    /** Takes away what the job has adopted. */
+    remove: async (taskId: string, nonces: string[]): Promise<void> => {
+      if (nonces.length > 0) await redis.hdel(key(taskId), ...nonces)
     },
   }
 }

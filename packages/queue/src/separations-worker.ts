@@ -1,5 +1,5 @@
 import type { SavedStem, StemOutcome } from '@stems/domain/manifest'
-import { mergeSeparations, type Separation } from '@stems/domain/separation'
+import { hasLinks, mergeSeparations, type Separation } from '@stems/domain/separation'
 import { type Job, Queue, WaitingChildrenError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { backoffMs } from './backoff.ts'
@@ -24,8 +24,19 @@ export type SeparationsWorkerOptions = {
   prefix: string
   /** Attempts per stem. */
   attempts: number
-  /** Called when every stem has come to an end: writes the manifest and returns its status. May be called again. */
-  finish: (separation: Separation, outcomes: ReadonlyMap<string, StemOutcome>) => Promise<SeparationResult['status']>
+  /** Called before the first stem is planned: remembers that this separation is open. May be called again. */
+  begin: (separation: Separation) => Promise<void>
+  /**
+   * Called when every stem has come to an end: writes the manifest and returns its status. May be called again.
+   * `confirmLock` throws when another worker has taken over meanwhile; ask it right before writing.
+   */
+  finish: (
+    separation: Separation,
+    outcomes: ReadonlyMap<string, StemOutcome>,
+    confirmLock: () => Promise<void>,
+  ) => Promise<SeparationResult['status']>
+  /** Called whenever a job is started or ends. */
+  onActivity?: () => void
   log: Log
 }
 
@@ -35,32 +46,47 @@ type SeparationsJob = Job<SeparationJob, SeparationResult>
  * The step job of a separation: plan one child per stem, give the worker free until all have ended, finish.
  * Each step may be repeated after a crash; none may assume that it runs for the first time.
  */
-export const createSeparationsWorker = ({ redis, prefix, attempts, finish, log }: SeparationsWorkerOptions) => {
+export const createSeparationsWorker = ({
+  redis,
+  prefix,
+  attempts,
+  begin,
+  finish,
+  onActivity,
+  log,
+}: SeparationsWorkerOptions) => {
   const stems = new Queue<StemJob, StemResult>(QUEUES.stems, { connection: redis, prefix })
   stems.on('error', () => {}) // the connection reports its own outages
   const resent = createResentBox(redis, prefix)
 
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
+    const confirmLock = async () => {
+      const isOurs = (await job.extendLock(token, sharedWorkerOptions.lockDuration)) === 1
+      if (!isOurs) throw new Error('another worker has taken this separation over')
+    }
     await adoptResent(job)
-    await planStems(job)
+    await planStems(job, confirmLock)
     if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
     const outcomes = await collectOutcomes(job)
-    const status = await finish(job.data.separation, outcomes)
+    const status = await finish(job.data.separation, outcomes, confirmLock)
     const saved = [...outcomes].filter(([, outcome]) => outcome.status === 'saved').map(([name]) => name)
-    return { status, nonce: job.data.nonce, saved }
+    return { status, saved }
   }
 
-  // A later callback with news starts another run, with children of its own.
+  // Later callbacks start another run, with children of its own. A crash before they are removed adopts them once more.
   const adoptResent = async (job: SeparationsJob): Promise<void> => {
-    const later = await resent.peek(job.data.separation.taskId)
-    if (!later || later.nonce === job.data.nonce) return
-    const separation = mergeSeparations(job.data.separation, later.separation)
-    await job.updateData({ separation, nonce: later.nonce, run: job.data.run + 1 })
+    const { taskId } = job.data.separation
+    const later = await resent.peek(taskId)
+    if (later.size === 0) return
+    const separation = [...later.values()].reduce(mergeSeparations, job.data.separation)
+    await job.updateData({ ...job.data, separation, run: job.data.run + 1 })
+    await resent.remove(taskId, [...later.keys()])
   }
 
   // Adding a child that the parent knows as failed would make the parent wait for ever, so only unknown ones are added.
-  const planStems = async (job: SeparationsJob): Promise<void> => {
+  const planStems = async (job: SeparationsJob, confirmLock: () => Promise<void>): Promise<void> => {
     const { separation, run } = job.data
+    if (hasLinks(separation)) await begin(separation)
     const known = await knownChildren(job)
     const missing = separation.stems.flatMap(({ name, url }) => {
       const jobId = stemJobId(separation.taskId, run, name)
@@ -70,6 +96,7 @@ export const createSeparationsWorker = ({ redis, prefix, attempts, finish, log }
       return [{ name: 'stem', data, opts: { ...stemJobOptions(attempts), jobId, parent } }]
     })
     if (missing.length === 0) return
+    await confirmLock()
     const added = await stems.addBulk(missing)
     // A refused child comes back with a number for an id instead of an error.
     const refused = added.filter((child) => typeof child.id !== 'string')
@@ -88,6 +115,7 @@ export const createSeparationsWorker = ({ redis, prefix, attempts, finish, log }
     },
   )
   worker.on('error', (error) => log.debug({ error: error.message }, 'separations.worker_error'))
+  for (const event of ['active', 'completed', 'failed'] as const) worker.on(event, () => onActivity?.())
   worker.on('failed', (job, error) => {
     log.warn(
       { taskId: job?.data.separation.taskId, attempt: job?.attemptsMade, error: error.message },

@@ -1,5 +1,6 @@
+import { StemError } from '@stems/domain/errors'
 import type { SavedStem } from '@stems/domain/manifest'
-import { type Job, Queue, WaitingError, Worker } from 'bullmq'
+import { DelayedError, type Job, Queue, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { backoffMs } from './backoff.ts'
 import { RetryableError, toQueueError } from './failure.ts'
@@ -29,30 +30,50 @@ export type StemsWorkerOptions = {
   backoffMs: number
   /** Brings one stem home. Throws StemError. */
   save: (stem: StemJob, attempt: Attempt) => Promise<SavedStem>
+  /** Called whenever a job is started, goes on, or ends. */
+  onActivity?: () => void
+  /** Takes nothing before `resume` is called. */
+  startsPaused?: boolean
   log: Log
 }
 
 const LONGEST_BACKOFF_MS = 15 * 60_000
+const LONGEST_STORE_WAIT_MS = 60_000
+const LOGS_PER_JOB = 20
 const PROGRESS_INTERVAL_MS = 500
 
 /** Takes stems from the queue and gives each to `save`, with as many attempts as the job allows. */
 export const createStemsWorker = (options: StemsWorkerOptions) => {
-  const { redis, prefix, save, log } = options
+  const { redis, prefix, save, log, onActivity = () => {} } = options
 
   const attempt = async (job: Job<StemJob, StemResult>, token?: string, signal?: AbortSignal): Promise<StemResult> => {
+    // A worker that was waiting for a job when it was paused takes one more.
+    if (worker.isPaused()) return handBack(job, token)
     const aborted = signal ?? new AbortController().signal
     try {
-      const progress = progressOf(job)
+      const progress = progressOf(job, onActivity)
       const saved = await save(job.data, { number: job.attemptsMade + 1, signal: aborted, progress })
       return { stem: job.data.stem, saved }
     } catch (error) {
-      if (aborted.aborted && aborted.reason === SHUTDOWN) {
-        // Handed back, not failed: the next worker starts at once and no attempt is spent.
-        await job.moveToWait(token)
-        throw new WaitingError()
-      }
+      if (aborted.aborted && aborted.reason === SHUTDOWN) return handBack(job, token)
+      if (error instanceof StemError && error.code === 'store') return postpone(job, error, token)
       throw toQueueError(error)
     }
+  }
+
+  // Handed back, not failed: the next worker starts at once and no attempt is spent.
+  const handBack = async (job: Job, token?: string): Promise<never> => {
+    await job.moveToWait(token)
+    throw new WaitingError()
+  }
+
+  // A store that takes nothing is no fault of the stem: it waits, however long, and spends no attempt.
+  const postpone = async (job: Job, reason: StemError, token?: string): Promise<never> => {
+    const waitMs = backoffMs(job.attemptsStarted, options.backoffMs, LONGEST_STORE_WAIT_MS)
+    const row = `${new Date().toISOString()} ${reason.message} Next try in ${Math.ceil(waitMs / 1000)} s.`
+    await queue.addJobLog(job.id as string, row, LOGS_PER_JOB).catch(() => {}) // for eyes on the board only
+    await job.moveToDelayed(Date.now() + waitMs, token)
+    throw new DelayedError()
   }
 
   const worker = new Worker<StemJob, StemResult>(
@@ -63,6 +84,7 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
       ...sharedWorkerOptions,
       connection: redis,
       prefix,
+      autorun: !options.startsPaused,
       concurrency: options.concurrency,
       settings: {
         backoffStrategy: (made, _type, error) =>
@@ -80,9 +102,14 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
   worker.on('lockRenewalFailed', (ids) => {
     for (const id of ids) worker.cancelJob(id, 'lock lost')
   })
-  const limited = limitOverAllWorkers(options)
+  for (const event of ['active', 'completed', 'failed'] as const) worker.on(event, onActivity)
+  const queue = limitOverAllWorkers(options)
 
   return {
+    /** Takes no new work; what runs goes on. */
+    pause: () => worker.pause(true),
+    /** Takes new work again, or for the first time. */
+    resume: () => worker.resume(),
     /**
      * Takes no new work and waits for the downloads that run; those that have not ended after `drainMs` are aborted
      * and handed back. Safe to call twice.
@@ -91,7 +118,7 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
       const timer = setTimeout(() => worker.cancelAllJobs(SHUTDOWN), drainMs)
       await worker.close()
       clearTimeout(timer)
-      await limited.close()
+      await queue.close()
     },
   }
 }
@@ -108,9 +135,10 @@ const limitOverAllWorkers = ({ redis, prefix, globalConcurrency, log }: StemsWor
 }
 
 // Progress is for eyes: at most twice a second, and a Redis that is away must not fail the download.
-const progressOf = (job: Job) => {
+const progressOf = (job: Job, onActivity: () => void) => {
   let shownAt = 0
   return (bytes: number, total: number | null) => {
+    onActivity()
     const now = Date.now()
     if (now - shownAt < PROGRESS_INTERVAL_MS && bytes !== total) return
     shownAt = now

@@ -33,7 +33,7 @@ export const createStuckFinder = ({ redis, prefix, attempts }: StuckFinderOption
     return failed.map((job) => job.data.separation.taskId)
   }
 
-  const addMissingChildren = async (): Promise<string[]> => {
+  const reviveChildren = async (): Promise<string[]> => {
     const freed: string[] = []
     for (const parent of await separations.getWaitingChildren(0, PER_SWEEP - 1)) {
       const { taskId, stems: named } = parent.data.separation
@@ -61,7 +61,7 @@ export const createStuckFinder = ({ redis, prefix, attempts }: StuckFinderOption
      * @returns the task ids that were freed
      * @throws when Redis is away
      */
-    free: async (): Promise<string[]> => [...new Set([...(await driveFailed()), ...(await addMissingChildren())])],
+    free: async (): Promise<string[]> => [...new Set([...(await driveFailed()), ...(await reviveChildren())])],
     close: async () => {
       await Promise.all([separations.close(), stems.close()])
     },

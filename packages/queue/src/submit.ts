@@ -39,7 +39,7 @@ export const createSubmitter = ({
 
   const submitNow = async (separation: Separation, signal: AbortSignal): Promise<SubmitAnswer> => {
     const nonce = randomUUID()
-    await queue.add('separation', { separation, nonce, run: 1 }, separationJobOptions(separation.taskId))
+    await queue.add('separation', { separation, nonce, run: Date.now() }, separationJobOptions(separation.taskId))
     const stored = await queue.getJob(separationJobId(separation.taskId))
     if (!stored) return 'accepted' // finished and forgotten between the two commands
     if (stored.data.nonce === nonce) return 'accepted'
@@ -69,7 +69,7 @@ export const createSubmitter = ({
         return
       }
       const state = await job.getState()
-      if (state === 'completed' && job.returnvalue?.nonce === nonce) return
+      if (state === 'completed' && !(await resent.has(separation.taskId, nonce))) return // taken, and done
       if (state === 'completed' || state === 'failed') {
         // Atomic in Redis: of two callbacks one drives the job, the other finds it driven and looks again.
         const driven = await job.retry(state, { resetAttemptsMade: true }).then(

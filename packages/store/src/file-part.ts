@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { constants, createReadStream, createWriteStream, type WriteStream } from 'node:fs'
-import { copyFile, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { bootId } from './boot-id.ts'
@@ -67,7 +67,8 @@ export const createFilePart = ({ partsFolder, folder, taskId, stem, errors, make
     path,
     takeOver: errors.guard(takeOver),
     read: (bytes) => createReadStream(path, { end: bytes - 1 }),
-    note: errors.guard(async (url, validator) => {
+    note: errors.guard(async (keptBytes, url, validator) => {
+      await truncate(path, keptBytes).catch(ignoreMissing)
       await writeFile(noteOf(path), JSON.stringify({ url, validator, boot: await bootId() }))
     }),
     writable: (from) => {

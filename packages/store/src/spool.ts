@@ -48,16 +48,25 @@ export const createSpool = (directory: string, maxBytes: number) => {
     const receivedAtMs = Date.parse(entry.receivedAt)
     const file = { name: `${receivedAtMs}-${hash}.json`, receivedAtMs, bytes: Buffer.byteLength(text) }
     if (bytesHeld + file.bytes > maxBytes) throw new SpoolFullError(maxBytes)
-    await writeDurably(join(folder, file.name), text)
+    bytesHeld += file.bytes // of many at once, none may overshoot
+    try {
+      await writeDurably(join(folder, file.name), text)
+    } finally {
+      bytesHeld -= file.bytes
+    }
     remember(hash, file)
   }
 
-  const readEntry = async (name: string): Promise<SpoolEntry | undefined> => {
-    const text = await readFile(join(folder, name), 'utf8')
+  const readEntry = async (name: string): Promise<SpoolEntry | 'unreadable' | 'missing'> => {
+    const text = await readFile(join(folder, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined // another ingress on the same directory was quicker
+      throw error
+    })
+    if (text === undefined) return 'missing'
     try {
       return entrySchema.parse(JSON.parse(text))
     } catch {
-      return undefined
+      return 'unreadable'
     }
   }
 
@@ -74,8 +83,8 @@ export const createSpool = (directory: string, maxBytes: number) => {
         const [, receivedAtMs, hash] = FILE_NAME.exec(name) ?? []
         if (hash)
           remember(hash, { name, receivedAtMs: Number(receivedAtMs), bytes: (await stat(join(folder, name))).size })
-        // What a crash left half-written was never answered 200.
-        else if (name.endsWith('.part')) await rm(join(folder, name), { force: true })
+        // What a crash left half-written was never answered 200. What is young may be another ingress's.
+        else if (name.endsWith('.part')) await removeOld(join(folder, name))
       }
     },
     /**
@@ -101,9 +110,11 @@ export const createSpool = (directory: string, maxBytes: number) => {
       const oldestFirst = [...files].sort(([, a], [, b]) => a.receivedAtMs - b.receivedAtMs)
       for (const [hash, { name }] of oldestFirst) {
         const entry = await readEntry(name)
-        if (!entry) await rename(join(folder, name), join(folder, `${name}.unreadable`))
-        else if (await deliver(entry)) await rm(join(folder, name), { force: true })
-        else continue
+        if (entry === 'unreadable') await rename(join(folder, name), join(folder, `${name}.unreadable`))
+        else if (entry !== 'missing') {
+          if (!(await deliver(entry))) continue
+          await rm(join(folder, name), { force: true })
+        }
         forget(hash)
       }
     },
@@ -116,6 +127,11 @@ export const createSpool = (directory: string, maxBytes: number) => {
 }
 
 export type Spool = ReturnType<typeof createSpool>
+
+const removeOld = async (path: string): Promise<void> => {
+  const stats = await stat(path).catch(() => undefined)
+  if (stats && Date.now() - stats.mtimeMs > 60_000) await rm(path, { force: true })
+}
 
 const hashOf = ({ taskId, payload }: SpoolEntry): string =>
   createHash('sha256')

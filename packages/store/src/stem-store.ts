@@ -26,8 +26,11 @@ export type Part = {
   takeOver: (url: string) => Promise<Remains | undefined>
   /** Reads the first bytes of what is there. */
   read: (bytes: number) => Readable
-  /** Notes what a later attempt needs to go on from here. */
-  note: (url: string, validator: Validator) => Promise<void>
+  /**
+   * Keeps the first bytes of what is there, forgets the others, and notes what a later attempt needs to go on from them.
+   * In this order: a note must never vouch for bytes of another file.
+   */
+  note: (keptBytes: number, url: string, validator: Validator) => Promise<void>
   /**
    * Takes bytes in order. They are flushed to the disk before it finishes.
    *

@@ -35,3 +35,14 @@ test('the metrics are those of the registry, in the text form of Prometheus', as
   expect(answer.headers['content-type']).toMatch(/^text\/plain;.*version=/)
   expect(answer.body).toContain('\nstems_total 3\n')
 })
+
+test('an app that only a restart can help is not alive, says why, and is again when it has recovered', async () => {
+  let reason: string | undefined = '3 jobs are waiting in stems'
+  const app = fastify()
+  onTestFinished(() => app.close())
+  addHealthRoutes(app, { notReady: () => [], stuck: () => reason, metrics: new Registry() })
+  const stuck = await app.inject('/livez')
+  expect([stuck.statusCode, stuck.json()]).toEqual([503, { status: 'stuck', reasons: ['3 jobs are waiting in stems'] }])
+  reason = undefined
+  expect((await app.inject('/livez')).statusCode).toBe(200)
+})

@@ -1,0 +1,33 @@
+# One image for ingress, worker and board; docker-compose.yml says which of them a container runs.
+ARG NODE_IMAGE=node:24-bookworm-slim
+
+# The package.json files alone, so that a change of the sources leaves the installed dependencies in the cache, and a new
+# workspace needs no line here.
+FROM ${NODE_IMAGE} AS manifests
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY apps apps
+COPY packages packages
+RUN find apps packages -type f ! -name package.json -delete && find apps packages -type d -empty -delete
+
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /app
+COPY --from=manifests /app ./
+# TypeScript is a devDependency of ours; npm keeps it all the same as a peer that one package can do without.
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --omit=dev --no-audit --no-fund --no-update-notifier --loglevel=error && \
+    rm -rf node_modules/typescript node_modules/@typescript node_modules/.bin/tsc
+
+FROM ${NODE_IMAGE}
+ENV NODE_ENV=production
+WORKDIR /app
+# The links node_modules/@stems/* → packages/* come along: Node strips types in the sources they lead to, which it would
+# not do in copies below node_modules.
+COPY --from=dependencies /app ./
+COPY apps apps
+COPY packages packages
+COPY scripts scripts
+# A new named volume takes over owner and mode of the directory it covers. All else belongs to root: the apps cannot
+# change what they run.
+RUN mkdir -p data/stems data/spool secrets/redis secrets/ingress secrets/board && chown -R node:node data secrets
+USER node

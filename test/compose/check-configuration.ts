@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import type { Checks } from './checks.ts'
+import { variablesOf } from './compose.ts'
+import type { Stage } from './stage.ts'
+
+const CONFIGS = [
+  'packages/config/src/variables.ts',
+  'apps/ingress/src/config.ts',
+  'apps/worker/src/config.ts',
+  'apps/board/src/config.ts',
+]
+
+/** What the files say fits together, and the secrets are real ones. */
+export const checkConfiguration = async ({ project, token, board }: Stage, { check }: Checks): Promise<void> => {
+  await check('.env.example names every variable that the apps or docker-compose.yml read, and no other', () => {
+    const compose = variablesOf('docker-compose.yml')
+    const read = CONFIGS.flatMap(variablesOf).filter((name) => name !== 'PROVIDER_HOSTS' && name !== 'HOST_RULE')
+    const named = variablesOf('.env.example')
+    const known = [...read, ...compose]
+    assert.deepEqual(
+      known.filter((name) => !named.includes(name) && !isInternal(name)),
+      [],
+    )
+    assert.deepEqual(
+      named.filter((name) => !known.includes(name)),
+      [],
+    )
+    assert.deepEqual(
+      read.filter((name) => !compose.includes(name)),
+      [],
+      'Compose must pass it on',
+    )
+  })
+
+  await check('what a person sets reaches the app that reads it', async () => {
+    const given = {
+      CALLBACK_HMAC_KEYS: 'key',
+      DOWNLOAD_ATTEMPTS: '3',
+      STORE_URL: 'file:/elsewhere',
+      LOG_LEVEL: 'debug',
+    }
+    const { services } = JSON.parse(await project.composeWith(given, 'config', '--format', 'json'))
+    assert.equal(services.ingress.environment.CALLBACK_HMAC_KEYS, 'key')
+    assert.equal(services.worker.environment.DOWNLOAD_ATTEMPTS, '3')
+    for (const app of ['worker', 'board']) assert.equal(services[app].environment.STORE_URL, 'file:/elsewhere')
+    for (const app of ['ingress', 'worker', 'board']) assert.equal(services[app].environment.LOG_LEVEL, 'debug')
+    for (const app of ['ingress', 'board']) assert.equal(services[app].ports[0].host_ip, '127.0.0.1')
+  })
+
+  await check('secrets that nobody gave are random, long, and told by `docker compose logs secrets`', () => {
+    assert.match(token, /^[\w-]{32}$/)
+    assert.match(board.password, /^[\w-]{32}$/)
+    assert.notEqual(token, board.password)
+    assert.equal(board.username, 'admin')
+  })
+
+  await check('each service sees its own secrets only, and none in its environment', async () => {
+    const worker = await project.exec('worker', 'sh', '-c', 'cat secrets/*/*; env')
+    assert.match(worker, /redis:\/\/:[\w-]{32}@redis:6379/)
+    assert.doesNotMatch(worker, new RegExp(`${token}|${board.password}`))
+    const redis = await project.exec('redis', 'cat', '/run/stemkeeper/password')
+    for (const service of ['redis', 'ingress', 'worker', 'board', 'secrets']) {
+      const [container = ''] = await project.containers(service)
+      const { Env } = (await project.inspect(container)).Config
+      for (const secret of [token, board.password, redis.trim()]) assert.ok(!Env.join('\n').includes(secret), service)
+    }
+  })
+}
+
+// Set by docker-compose.yml itself, nothing to configure.
+const isInternal = (name: string): boolean => /_FILE$|^(APPENDFSYNC|MAXMEMORY|GIVEN_PASSWORD)$/.test(name)
