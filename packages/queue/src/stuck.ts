@@ -43,13 +43,12 @@ export const createStuckFinder = ({ redis, prefix, attempts }: StuckFinderOption
         const url = named.find(({ name }) => name === child?.stem)?.url
         if (!child || !url) continue
         const jobId = stemJobId(taskId, child.run, child.stem)
-        if (await stems.getJob(jobId)) continue
+        const job = await stems.getJob(jobId)
+        if (job && !(await job.isFailed())) continue
         const owner = { id: parent.id as string, queue: separations.qualifiedName }
-        await stems.add(
-          'stem',
-          { taskId, stem: child.stem, url },
-          { ...stemJobOptions(attempts), jobId, parent: owner },
-        )
+        const data: StemJob = { taskId, stem: child.stem, url }
+        if (job) await job.retry('failed', { resetAttemptsMade: true })
+        else await stems.add('stem', data, { ...stemJobOptions(attempts), jobId, parent: owner })
         freed.push(taskId)
       }
     }
