@@ -46,9 +46,11 @@ const PROGRESS_INTERVAL_MS = 500
 export const createStemsWorker = (options: StemsWorkerOptions) => {
   const { redis, prefix, save, log, onActivity = () => {} } = options
 
+  let leaving = false
+
   const attempt = async (job: Job<StemJob, StemResult>, token?: string, signal?: AbortSignal): Promise<StemResult> => {
-    // A worker that was waiting for a job when it was paused takes one more.
-    if (worker.isPaused()) return handBack(job, token)
+    // A worker that was waiting for a job when it was told to stop takes one more.
+    if (leaving || worker.isPaused()) return handBack(job, token)
     const aborted = signal ?? new AbortController().signal
     try {
       const progress = progressOf(job, onActivity)
@@ -115,6 +117,7 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
      * and handed back. Safe to call twice.
      */
     close: async (drainMs: number) => {
+      leaving = true
       const timer = setTimeout(() => worker.cancelAllJobs(SHUTDOWN), drainMs)
       await worker.close()
       clearTimeout(timer)
