@@ -46,6 +46,9 @@ const main = async (): Promise<void> => {
   try {
     outcome = await drill(options, folder, usable, stop.signal)
     console.log(report(outcome))
+  } catch (error) {
+    if (!isTold) throw error
+    console.log('ended before its time; all that it started is gone')
   } finally {
     stop.abort()
     const isKept = outcome ? !isClean(outcome) : !isTold
@@ -54,7 +57,7 @@ const main = async (): Promise<void> => {
     if (isKept) console.log(`logs, store and Redis data are kept in ${folder}`)
     else rmSync(folder, { recursive: true, force: true })
   }
-  process.exit(outcome && isClean(outcome) ? 0 : 1)
+  process.exit(isTold ? 130 : outcome && isClean(outcome) ? 0 : 1)
 }
 
 const drill = async (

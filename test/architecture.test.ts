@@ -93,6 +93,7 @@ test('only those who must touch the disk do', () => {
     'packages/store/src/durable-file.ts',
     'packages/store/src/file-part.ts',
     'packages/store/src/file-store.ts',
+    'packages/store/src/file-writable.ts',
     'packages/store/src/free-space.ts',
     'packages/store/src/open-notes.ts',
     'packages/store/src/spool.ts',

@@ -135,3 +135,39 @@ test('a success and a repeat of the failure that come at once, after the failure
 
   expect(await finished('at-once', ({ status }) => status === 'complete')).toMatchObject({ code: 200 })
 })
+
+test('a repeat of an old callback, after one with fresh links, does not put dead links in their place', async () => {
+  const { post, provider, finished, addWorker } = await startSystem({ workers: 0 })
+  const naming = (path: string) => ({
+    code: 200,
+    msg: 'ok',
+    data: { task_id: 'relinked', vocal_separation_info: { vocal_url: provider.url + path } },
+  })
+  provider.alwaysBehave('/dead.mp3', { kind: 'answer', status: 410 })
+
+  for (const path of ['/dead.mp3', '/fresh.mp3', '/dead.mp3']) {
+    expect(await post(naming(path))).toMatchObject({ status: 200 })
+  }
+  await addWorker()
+
+  const { stems } = await finished('relinked')
+  expect(stems.vocal).toMatchObject({ status: 'saved', source_url: `${provider.url}/fresh.mp3` })
+})
+
+test('a stem is given up only when every link that it was ever given is dead', async () => {
+  const { post, provider, finished } = await startSystem()
+  const naming = (path: string) => ({
+    code: 200,
+    msg: 'ok',
+    data: { task_id: 'any-link', vocal_separation_info: { vocal_url: provider.url + path } },
+  })
+  provider.behave('/one.mp3', { kind: 'answer', status: 404 })
+  provider.alwaysBehave('/other.mp3', { kind: 'answer', status: 200, body: '<html>gone</html>'.repeat(100) })
+  await post(naming('/one.mp3'))
+  const first = await finished('any-link', ({ status }) => status === 'failed')
+
+  expect(await post(naming('/other.mp3'))).toMatchObject({ body: { status: 'accepted' } })
+
+  const { stems } = await finished('any-link', ({ finished_at }) => finished_at > first.finished_at)
+  expect(stems.vocal).toMatchObject({ status: 'saved', source_url: `${provider.url}/one.mp3` })
+})

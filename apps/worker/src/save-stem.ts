@@ -31,6 +31,18 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
     }
   }
 
+  // Several callbacks may have given several links. Only when all of them are dead is the stem given up.
+  const fetchByAnyLink = async (job: StemJob, attempt: Attempt): Promise<SavedStem> => {
+    const [next, ...rest] = job.otherUrls ?? []
+    try {
+      return await fetchStem(job, attempt)
+    } catch (error) {
+      if (next === undefined || !isDeadLink(error)) throw error
+      log.info({ taskId: job.taskId, stem: job.stem, reason: (error as Error).message }, 'stem.another_link')
+      return fetchByAnyLink({ ...job, url: next, otherUrls: rest }, attempt)
+    }
+  }
+
   const savedByAnother = async (job: StemJob): Promise<SavedStem> => {
     const saved = await savedBefore(job)
     if (!saved) throw new StemError('interrupted', 'later', 'the stem appeared and vanished while it was being saved.')
@@ -72,7 +84,7 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
     }
     try {
       const before = await savedBefore(job)
-      const saved = before ?? (await fetchStem(job, attempt))
+      const saved = before ?? (await fetchByAnyLink(job, attempt))
       report(before ? 'already_saved' : 'saved', { bytes: saved.bytes })
       return saved
     } catch (error) {
@@ -86,3 +98,6 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
 // What has come so far is left for the next attempt, unless there is none, or the disk is what failed.
 const canGoOn = (error: unknown): boolean =>
   error instanceof StemError && error.verdict === 'later' && error.code !== 'store'
+
+const isDeadLink = (error: unknown): boolean =>
+  error instanceof StemError && (error.verdict === 'refresh-url' || error.code === 'not_audio')

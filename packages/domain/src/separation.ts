@@ -3,7 +3,12 @@ import { stemNameSchema } from './stem-name.ts'
 import { taskIdSchema } from './task-id.ts'
 
 /** One stem as the provider named it: where it can be fetched, or `null` where the provider gave no link. */
-export const namedStemSchema = z.object({ name: stemNameSchema, url: z.string().nullable() })
+export const namedStemSchema = z.object({
+  name: stemNameSchema,
+  url: z.string().nullable(),
+  /** Links that other callbacks gave for it, newest first: one of them may live when `url` is dead. */
+  otherUrls: z.array(z.string()).optional(),
+})
 
 /** What a callback says once the provider's dialect is taken off it. */
 export const separationSchema = z.object({
@@ -28,8 +33,8 @@ export type Separation = z.infer<typeof separationSchema>
  * @param saved names of the stems that are saved already
  */
 export const isNews = (known: Separation, later: Separation, saved: ReadonlySet<string> = new Set()): boolean => {
-  const urls = new Map(known.stems.map((stem) => [stem.name, stem.url]))
-  return later.stems.some((stem) => stem.url !== null && !saved.has(stem.name) && urls.get(stem.name) !== stem.url)
+  const links = new Map(known.stems.map((stem) => [stem.name, linksOf(stem)]))
+  return later.stems.some(({ name, url }) => url !== null && !saved.has(name) && !links.get(name)?.includes(url))
 }
 
 /**
@@ -43,7 +48,8 @@ export const mergeSeparations = (one: Separation, other: Separation): Separation
   const [known, later] = one.receivedAt <= other.receivedAt ? [one, other] : [other, one]
   const stems = new Map(known.stems.map((stem) => [stem.name, stem]))
   for (const stem of later.stems) {
-    if (stem.url !== null || !stems.has(stem.name)) stems.set(stem.name, stem)
+    const earlier = stems.get(stem.name)
+    stems.set(stem.name, earlier ? mergeStems(earlier, stem) : stem)
   }
   const teller = hasLinks(later) || !hasLinks(known) ? later : known
   return { ...teller, stems: [...stems.values()] }
@@ -51,3 +57,15 @@ export const mergeSeparations = (one: Separation, other: Separation): Separation
 
 /** Is there anything to fetch? */
 export const hasLinks = (separation: Separation): boolean => separation.stems.some((stem) => stem.url !== null)
+
+/** All links of a stem, the one to try first before the others. */
+export const linksOf = ({ url, otherUrls = [] }: Pick<NamedStem, 'url' | 'otherUrls'>): string[] =>
+  url === null ? [] : [url, ...otherUrls]
+
+const MOST_LINKS = 5
+
+// A repeat of an old callback may come after one with fresh links: the newest link is tried first, the others stay.
+const mergeStems = (earlier: NamedStem, later: NamedStem): NamedStem => {
+  const [url = null, ...otherUrls] = [...new Set([...linksOf(later), ...linksOf(earlier)])].slice(0, MOST_LINKS)
+  return { name: later.name, url, ...(otherUrls.length > 0 ? { otherUrls } : {}) }
+}

@@ -1,5 +1,5 @@
 import type { SavedStem } from '@stems/domain/manifest'
-import type { Separation } from '@stems/domain/separation'
+import type { NamedStem, Separation } from '@stems/domain/separation'
 import type { JobsOptions } from 'bullmq'
 
 /** The queues, by the names under which Redis and Bull Board know them. */
@@ -21,7 +21,11 @@ export type SeparationJob = {
 export type SeparationResult = { status: 'complete' | 'partial' | 'failed'; saved: string[] }
 
 /** Data of a job in `stems`. */
-export type StemJob = { taskId: string; stem: string; url: string }
+export type StemJob = { taskId: string; stem: string; url: string; otherUrls?: string[] }
+
+/** The data of a stem's job; `undefined` for a stem without a link. */
+export const stemJobData = (taskId: string, { name, url, otherUrls }: NamedStem): StemJob | undefined =>
+  url === null ? undefined : { taskId, stem: name, url, ...(otherUrls ? { otherUrls } : {}) }
 
 /** What a finished job in `stems` returns. */
 export type StemResult = { stem: string; saved: SavedStem }

@@ -11,6 +11,7 @@ import {
   type SeparationResult,
   type StemJob,
   type StemResult,
+  stemJobData,
   stemJobId,
   stemJobOptions,
 } from './jobs.ts'
@@ -88,11 +89,11 @@ export const createSeparationsWorker = ({
     const { separation, run } = job.data
     if (hasLinks(separation)) await begin(separation)
     const known = await knownChildren(job)
-    const missing = separation.stems.flatMap(({ name, url }) => {
-      const jobId = stemJobId(separation.taskId, run, name)
-      if (url === null || known.has(`${stems.qualifiedName}:${jobId}`)) return []
-      const parent = { id: job.id as string, queue: job.queueQualifiedName }
-      const data: StemJob = { taskId: separation.taskId, stem: name, url }
+    const parent = { id: job.id as string, queue: job.queueQualifiedName }
+    const missing = separation.stems.flatMap((stem) => {
+      const data = stemJobData(separation.taskId, stem)
+      const jobId = stemJobId(separation.taskId, run, stem.name)
+      if (!data || known.has(`${stems.qualifiedName}:${jobId}`)) return []
       return [{ name: 'stem', data, opts: { ...stemJobOptions(attempts), jobId, parent } }]
     })
     if (missing.length === 0) return

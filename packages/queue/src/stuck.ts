@@ -6,6 +6,7 @@ import {
   type SeparationJob,
   type SeparationResult,
   type StemJob,
+  stemJobData,
   stemJobId,
   stemJobOptions,
 } from './jobs.ts'
@@ -40,13 +41,13 @@ export const createStuckFinder = ({ redis, prefix, attempts }: StuckFinderOption
       const { unprocessed = [] } = await parent.getDependencies({ unprocessed: { count: 1000 } })
       for (const key of unprocessed) {
         const child = parseStemJobKey(key)
-        const url = named.find(({ name }) => name === child?.stem)?.url
-        if (!child || !url) continue
+        const stem = named.find(({ name }) => name === child?.stem)
+        const data = stem && stemJobData(taskId, stem)
+        if (!child || !data) continue
         const jobId = stemJobId(taskId, child.run, child.stem)
         const job = await stems.getJob(jobId)
         if (job && !(await job.isFailed())) continue
         const owner = { id: parent.id as string, queue: separations.qualifiedName }
-        const data: StemJob = { taskId, stem: child.stem, url }
         if (job) await job.retry('failed', { resetAttemptsMade: true })
         else await stems.add('stem', data, { ...stemJobOptions(attempts), jobId, parent: owner })
         freed.push(taskId)

@@ -1,16 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { constants, createReadStream, createWriteStream, type WriteStream } from 'node:fs'
+import { constants, createReadStream } from 'node:fs'
 import { copyFile, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { bootId } from './boot-id.ts'
 import { linkDurably } from './durable-file.ts'
 import { publishedFileName } from './file-name.ts'
+import { createFileWritable } from './file-writable.ts'
 import type { Part, Remains } from './stem-store.ts'
 import type { StoreErrors } from './store-errors.ts'
 
 const REFLINK = constants.COPYFILE_FICLONE // no bytes are copied where the file system can share them
-const WRITE_BUFFER_BYTES = 1 << 20 // fewer, larger writes: measured at 1.5 times the speed of the default
 
 const noteSchema = z.object({ url: z.string(), validator: z.string(), boot: z.string() })
 
@@ -71,11 +71,7 @@ export const createFilePart = ({ partsFolder, folder, taskId, stem, errors, make
       await truncate(path, keptBytes).catch(ignoreMissing)
       await writeFile(noteOf(path), JSON.stringify({ url, validator, boot: await bootId() }))
     }),
-    writable: (from) => {
-      const flags = from > 0 ? 'r+' : 'w'
-      const stream = createWriteStream(path, { flags, start: from, flush: true, highWaterMark: WRITE_BUFFER_BYTES })
-      return failingInWords(stream, errors.explain)
-    },
+    writable: (from) => createFileWritable(path, from, errors.explain),
     publish: errors.guard(publish),
     // What cannot be renamed or removed is swept later; it must not hide why the attempt failed.
     leave: () => rename(path, path.replace(/\.part$/, '.left')).catch(() => {}),
@@ -125,10 +121,4 @@ const readRemains = async (path: string, url: string): Promise<(Remains & { path
   } catch {
     return undefined // no note, or a broken one: nothing that can be continued
   }
-}
-
-const failingInWords = (stream: WriteStream, explain: StoreErrors['explain']): WriteStream => {
-  const destroy = stream._destroy.bind(stream)
-  stream._destroy = (error, done) => destroy(error, (failure) => done(failure ? (explain(failure) as Error) : failure))
-  return stream
 }
