@@ -57,15 +57,33 @@ test('a Redis that hangs, refuses writes or is out of memory makes nobody wait l
   redis.signal('SIGCONT')
   expect(await finished('hung')).toMatchObject({ status: 'complete' })
 
-  await tell(redis.url, 'CONFIG', 'SET', 'min-replicas-to-write', '1') // NOREPLICAS, as a read-only replica would
+  await tell(redis.url, 'CONFIG', 'SET', 'min-replicas-to-write', '1') // NOREPLICAS, as a master that has lost its replicas
   await inTime('refused')
   await tell(redis.url, 'CONFIG', 'SET', 'min-replicas-to-write', '0')
   expect(await finished('refused')).toMatchObject({ status: 'complete' })
+
+  await tell(redis.url, 'REPLICAOF', '127.0.0.1', '1') // READONLY, as the old master after a failover
+  await inTime('read-only')
+  await tell(redis.url, 'REPLICAOF', 'NO', 'ONE')
+  expect(await finished('read-only')).toMatchObject({ status: 'complete' })
 
   await tell(redis.url, 'CONFIG', 'SET', 'maxmemory', '1')
   await inTime('oom')
   await tell(redis.url, 'CONFIG', 'SET', 'maxmemory', '0')
   expect(await finished('oom')).toMatchObject({ status: 'complete' })
+})
+
+test('callbacks that come before Redis was ever up are kept, and arrive when it comes', async () => {
+  const redis = await ownRedis()
+  await redis.kill()
+  const { post, provider, finished } = await startSystem({ redisUrl: redis.url })
+
+  const callback = documentedPayload('separate-vocal', { taskId: 'early', files: provider.url })
+  expect(await post(callback)).toMatchObject({ status: 200, body: { status: 'spooled' } })
+  expect(await post({ data: { task_id: 'strange' } })).toMatchObject({ status: 200, body: { status: 'spooled' } })
+
+  await redis.start()
+  expect(await finished('early')).toMatchObject({ status: 'complete' })
 })
 
 test('a submit that Redis carries out after its deadline, and the drain after it, make one separation', async () => {

@@ -8,6 +8,9 @@ export type Log = {
   warn(fields: object, message: string): void
 }
 
+// After a failover the old master answers READONLY on connections that are still open: the name leads elsewhere by now.
+const reconnectOnError = (error: Error): boolean => error.message.startsWith('READONLY')
+
 const retryStrategy = (times: number): number => Math.min(times * 100, 1000)
 
 /**
@@ -26,6 +29,7 @@ export const connectImpatiently = (url: string, log: Log): Redis =>
       commandTimeout: 1000,
       socketTimeout: 2000,
       retryStrategy,
+      reconnectOnError,
     }),
     log,
   )
@@ -37,7 +41,10 @@ export const connectImpatiently = (url: string, log: Log): Redis =>
  * @param url `redis:` or `rediss:`
  */
 export const connectPatiently = (url: string, log: Log): Redis =>
-  reportOutages(new Redis(url, { maxRetriesPerRequest: null, connectTimeout: 2000, retryStrategy }), log)
+  reportOutages(
+    new Redis(url, { maxRetriesPerRequest: null, connectTimeout: 2000, retryStrategy, reconnectOnError }),
+    log,
+  )
 
 // One line when Redis goes and one when it is back; the reconnect attempts between them would bury both.
 const reportOutages = (redis: Redis, log: Log): Redis => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -183,4 +183,16 @@ test('a store that breaks says its reason as the cause', async () => {
   await expect(createFileStore(file).createPart('task-1', 'vocal')).rejects.toMatchObject({
     cause: { code: 'ENOTDIR' },
   })
+})
+
+test('parts that nobody has written to for long are swept, those of today stay', async () => {
+  const root = await emptyFolder()
+  const store = createFileStore(root)
+  const [old, young] = [await store.createPart('task-1', 'vocal'), await store.createPart('task-1', 'drums')]
+  for (const part of [old, young]) await pipeline(Readable.from([Buffer.from('bytes')]), part.writable(0))
+  await utimes(old.path, 0, 0)
+
+  expect(await store.sweepParts(3600_000)).toBe(1)
+
+  expect((await readdir(join(root, '.parts'))).map((name) => join(root, '.parts', name))).toEqual([young.path])
 })
