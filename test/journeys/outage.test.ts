@@ -1,16 +1,30 @@
+import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
-import { startRedisServer } from '../support/redis-server.ts'
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts'
 import { startSystem } from '../support/system.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const LOCK_MS = 10_000
 
-/** A system with a Redis of its own, in the middle of a download that takes so many seconds. */
-const startInTheMiddle = async (seconds: number) => {
+const ownRedis = async (): Promise<RedisServer> => {
   const redis = await startRedisServer()
   onTestFinished(redis.close)
-  const system = await startSystem({ redisUrl: redis.url })
+  return redis
+}
+
+const tell = async (redis: RedisServer, ...[command, ...args]: [string, ...string[]]): Promise<string> => {
+  const admin = new Redis(redis.url)
+  const answer = await admin.call(command, ...args)
+  admin.disconnect()
+  return `${answer}`
+}
+
+/** A system with a Redis of its own, in the middle of a download that takes so many seconds. */
+const startInTheMiddle = async (seconds: number, given: { redis?: RedisServer; url?: string } = {}) => {
+  const redis = given.redis ?? (await ownRedis())
+  const system = await startSystem({ redisUrl: given.url ?? redis.url })
   const path = '/s/vocal.mp3?bytes=200000'
   system.provider.behave(path, { kind: 'slow', bytesPerSecond: 200_000 / seconds })
   const links = { vocal_url: system.provider.url + path }
@@ -58,4 +72,28 @@ test('Redis hangs for longer than a lock lasts: both apps go on, the download th
   expect(await finished('after')).toMatchObject({ status: 'complete' })
   await isHome()
   for (const app of [ingress, ...workers]) expect(app.process.exitCode).toBeNull()
+})
+
+test('the address of Redis moves to its replica, the old master refuses writes: both apps follow, nothing is lost', async () => {
+  const [master, replica] = [await ownRedis(), await ownRedis()]
+  await tell(replica, 'REPLICAOF', '127.0.0.1', `${master.port}`)
+  await waitFor('the replica follows', async () =>
+    /master_link_status:up/.test(await tell(replica, 'INFO', 'replication')),
+  )
+  const address = await startTcpProxy(master.port)
+  const system = await startInTheMiddle(4, { redis: master, url: `redis://127.0.0.1:${address.port}` })
+  const { post, provider, finished, isHome } = system
+  await post(documentedPayload('separate-vocal', { taskId: 'before', files: provider.url }))
+  const offset = async (redis: RedisServer) =>
+    /master_repl_offset:(\d+)/.exec(await tell(redis, 'INFO', 'replication'))?.[1]
+  await waitFor('the replica has it all', async () => (await offset(master)) === (await offset(replica)))
+
+  await tell(replica, 'REPLICAOF', 'NO', 'ONE')
+  address.leadTo(replica.port)
+  await tell(master, 'REPLICAOF', '127.0.0.1', `${replica.port}`)
+
+  const answer = await post(documentedPayload('separate-vocal', { taskId: 'after', files: provider.url }))
+  expect(answer.status).toBe(200)
+  for (const taskId of ['before', 'after']) expect(await finished(taskId)).toMatchObject({ status: 'complete' })
+  await isHome()
 })

@@ -5,12 +5,15 @@ import { onTestFinished } from 'vitest'
 /** A way to a TCP port that can break as networks do. */
 export type TcpProxy = {
   port: number
+  /** From now on new connections lead to another port; those that are there stay where they are. */
+  leadTo: (port: number) => void
   /** From now on nothing passes on the connections that are there, and nobody is told. New ones work. */
   loseConnections: () => void
 }
 
 /** Starts a proxy before a port on loopback; it ends with the test. */
-export const startTcpProxy = async (port: number): Promise<TcpProxy> => {
+export const startTcpProxy = async (firstPort: number): Promise<TcpProxy> => {
+  let port = firstPort
   const pairs: [Socket, Socket][] = []
   const server = createServer((client) => {
     const upstream = connect(port, '127.0.0.1')
@@ -31,6 +34,9 @@ export const startTcpProxy = async (port: number): Promise<TcpProxy> => {
   })
   return {
     port: (server.address() as AddressInfo).port,
+    leadTo: (next) => {
+      port = next
+    },
     loseConnections: () => {
       for (const [client, upstream] of pairs) {
         client.unpipe(upstream).pause()
