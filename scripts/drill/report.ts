@@ -46,7 +46,7 @@ export const report = (outcome: Outcome): string => {
     ['empty', account.empty, 'named without a link'],
     ['sent twice', farSide.sentAgain, 'files that the far side sent to the end more than once'],
     ['strays', account.strays.length, `final names that no manifest knows${some(account.strays)}`],
-    ['parts', account.parts, 'of downloads that were cut short, not swept yet'],
+    ['parts', account.parts, 'unfinished files that nobody has swept yet'],
     ['restarts', restarts.length, `workers that said of themselves that they were stuck${some(restarts)}`],
     ['ends', endsOfItsOwn.length, `processes that ended without being told to${some(endsOfItsOwn)}`],
     ['lost', countOf(account, 'lost'), ''],
