@@ -27,8 +27,13 @@ export const createOpenNotes = (folder: string, makeFolder: () => Promise<void>)
     noteOpen: async (separation: Separation): Promise<void> => {
       await makeFolder()
       const temporary = join(folder, `${randomUUID()}.part`)
-      await writeFile(temporary, JSON.stringify(separation))
-      await rename(temporary, noteOf(separation.taskId))
+      try {
+        await writeFile(temporary, JSON.stringify(separation))
+        await rename(temporary, noteOf(separation.taskId))
+      } catch (error) {
+        await rm(temporary, { force: true }) // a full disk must not be filled further by what it refused
+        throw error
+      }
     },
     noteClosed: (taskId: string): Promise<void> => rm(noteOf(taskId), { force: true }),
     listOpen: async (olderThanMs: number): Promise<Separation[]> => {
