@@ -33,8 +33,9 @@ const main = async (): Promise<void> => {
   const disk = options.disk ? mountSmallDisk(join(folder, 'disk'), diskBytes(options)) : 'as told by --no-disk'
   const usable = typeof disk === 'string' ? undefined : disk
   let isTold = false
+  // Each time: npm passes a Ctrl-C on once more, and that one must not cut the cleaning short.
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => {
+    process.on(name, () => {
       isTold = true
       stop.abort(new Error(`ended by ${name}`))
     })
