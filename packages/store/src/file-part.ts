@@ -80,12 +80,13 @@ export const createFilePart = ({ partsFolder, folder, taskId, stem, errors, make
 }
 
 /**
- * Removes parts, and notes without a part, that nobody has written to for so long.
+ * Removes files that nobody has written to for so long.
  *
+ * @param ending of the names that may go; all unless given
  * @returns how many
  */
-export const sweepParts = async (partsFolder: string, olderThanMs: number): Promise<number> => {
-  const names = await readdir(partsFolder).catch(() => [])
+export const sweepParts = async (partsFolder: string, olderThanMs: number, ending = ''): Promise<number> => {
+  const names = (await readdir(partsFolder).catch(() => [])).filter((name) => name.endsWith(ending))
   const swept = await Promise.all(
     names.map(async (name) => {
       const path = join(partsFolder, name)

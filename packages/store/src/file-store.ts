@@ -91,7 +91,10 @@ export const createFileStore = (root: string): StemStore => {
     noteOpen: errors.guard(noteOpen),
     noteClosed: errors.guard(noteClosed),
     listOpen: errors.guard(listOpen),
-    sweepParts: errors.guard((olderThanMs) => sweepParts(partsFolder, olderThanMs)),
+    sweepParts: errors.guard(
+      async (olderThanMs) =>
+        (await sweepParts(partsFolder, olderThanMs)) + (await sweepParts(openFolder, olderThanMs, '.part')),
+    ),
     check: errors.guard(check),
   }
 }
