@@ -1,6 +1,6 @@
 import { BlockedUrlError, DeadLinkError, StemError } from '@stems/domain/errors'
+import { isBlockedAddress } from '@stems/outgoing/url-guard'
 import { ReadError, RequestError, TimeoutError } from 'got'
-import { isBlockedAddress } from './url-guard.ts'
 
 /**
  * Says what a failed download means, for people and for the queue.

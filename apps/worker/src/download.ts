@@ -4,10 +4,10 @@ import type { IncomingMessage } from 'node:http'
 import { Transform, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { StemError } from '@stems/domain/errors'
+import type { UrlGuard } from '@stems/outgoing/url-guard'
 import type { Part, Remains } from '@stems/store/stem-store'
 import got, { type Request } from 'got'
 import { explainFailure, explainStatus } from './download-errors.ts'
-import type { UrlGuard } from './url-guard.ts'
 
 export type DownloadLimits = {
   /** Cap per file. */

@@ -1,4 +1,5 @@
 import { configOrExit } from '@stems/config/environment'
+import { createUrlGuard } from '@stems/outgoing/url-guard'
 import { createQueueCounter } from '@stems/queue/counts'
 import { connectImpatiently, connectPatiently, disconnect } from '@stems/queue/redis'
 import { createSeparationsWorker } from '@stems/queue/separations-worker'
@@ -19,7 +20,6 @@ import { addDiskMetrics, createWorkerMetrics } from './metrics.ts'
 import { createReadiness } from './readiness.ts'
 import { startReconcile } from './reconcile.ts'
 import { createSaveStem } from './save-stem.ts'
-import { createUrlGuard } from './url-guard.ts'
 import { createWatchdog } from './watchdog.ts'
 
 // Downloads that run may finish; what has not is handed back. Orchestrators are told to wait 30 s.

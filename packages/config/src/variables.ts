@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 
 /** `a, b,c` → `['a', 'b', 'c']`; not set → `[]`. */
@@ -43,4 +44,26 @@ export const commonVariables = {
     .regex(/^[A-Za-z0-9_{}-]{1,64}$/, 'must be 1 to 64 characters out of A-Z a-z 0-9 _ - { }')
     .default('stemkeeper'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+}
+
+/** Addresses and networks of proxies in front of an app, whose `X-Forwarded-For` is believed. */
+export const proxies = () =>
+  list().superRefine((entries, context) => {
+    for (const [index, entry] of entries.entries()) {
+      if (isNetwork(entry)) continue
+      context.addIssue({
+        code: 'custom',
+        message: `entry ${index + 1} is neither an IP address nor a network such as 10.0.0.0/8`,
+      })
+    }
+  })
+
+const isNetwork = (text: string): boolean => {
+  const [address = '', bits, ...rest] = text.split('/')
+  const version = isIP(address)
+  return (
+    version !== 0 &&
+    rest.length === 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
+  )
 }
