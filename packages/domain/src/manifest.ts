@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { publicLink, redactLinks } from './link.ts'
 import type { Separation } from './separation.ts'
 
-/** A stem that is whole under its final name. */
+/** A stem that is whole under its final name. `source_url` is the link's public form. */
 export const savedStemSchema = z.object({
   status: z.literal('saved'),
   file: z.string(),
@@ -42,6 +43,9 @@ export type Manifest = z.infer<typeof manifestSchema>
 /**
  * The manifest of a separation whose stems have all come to an end.
  *
+ * It is read by many and kept for long, so it names where a stem came from and never what opened it: links lose their
+ * query string, fragment and credentials.
+ *
  * @param separation what the callback said
  * @param outcomes by stem name; a stem with a link and without an outcome is reported as failed, never left out
  * @param finishedAt ISO time
@@ -52,7 +56,7 @@ export const buildManifest = (
   finishedAt: string,
 ): Manifest => {
   const stems = separation.stems.map(({ name, url }) => {
-    const outcome = url === null ? ({ status: 'empty' } as const) : (outcomes.get(name) ?? unaccounted(url))
+    const outcome = url === null ? ({ status: 'empty' } as const) : forAll(outcomes.get(name) ?? unaccounted(url))
     return [name, outcome] as const
   })
   return {
@@ -61,7 +65,7 @@ export const buildManifest = (
     type: separation.type,
     status: statusOf(stems.map(([, outcome]) => outcome.status)),
     code: separation.code,
-    msg: separation.msg,
+    msg: redactLinks(separation.msg),
     received_at: separation.receivedAt,
     finished_at: finishedAt,
     stems: Object.fromEntries(stems),
@@ -89,6 +93,8 @@ const statusOf = (stems: ReadonlyArray<'saved' | 'failed' | 'empty'>): Manifest[
   if (!stems.includes('saved')) return 'failed'
   return stems.includes('failed') ? 'partial' : 'complete'
 }
+
+const forAll = (outcome: StemOutcome): StemOutcome => ({ ...outcome, source_url: publicLink(outcome.source_url) })
 
 const unaccounted = (url: string): FailedStem => ({
   status: 'failed',

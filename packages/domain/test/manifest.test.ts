@@ -92,3 +92,26 @@ test('a stem with the name of a property that every object has is a stem like ot
   const { stems } = JSON.parse(JSON.stringify(manifestSchema.parse(manifest)))
   expect(stems.constructor).toMatchObject({ status: 'failed' })
 })
+
+test('what opens a link, or tells who asked, does not stand in the manifest', () => {
+  const url = 'https://me:hunter2@cdn.example/a.mp3?Signature=hunter2#hunter2'
+  const shown = 'https://cdn.example/a.mp3'
+  const stems = ['vocal', 'drums', 'bass'].map((name) => ({ name, url }))
+  const saved = { status: 'saved', file: 'vocal.mp3', bytes: 1, sha256: 'a'.repeat(64) } as const
+  const when = '2026-01-01T00:00:00.000Z'
+  const manifest = buildManifest(
+    { taskId: 't', type: 'unknown', code: 200, msg: `see ${url}`, receivedAt: when, stems },
+    new Map<string, StemOutcome>([
+      ['vocal', { ...saved, content_type: 'audio/mpeg', source_url: url, saved_at: when }],
+      ['drums', { status: 'failed', source_url: url, error: { code: 'gone', message: 'gone' } }],
+    ]),
+    when,
+  )
+  expect(JSON.stringify(manifest)).not.toContain('hunter2')
+  expect(Object.values(manifest.stems)).toMatchObject([
+    { source_url: shown },
+    { source_url: shown },
+    { source_url: shown },
+  ])
+  expect(manifest.msg).toBe(`see ${shown}`)
+})

@@ -17,6 +17,7 @@ import {
 } from './jobs.ts'
 import type { Log } from './redis.ts'
 import { createResentBox } from './resent.ts'
+import { createSeal } from './seal.ts'
 import { sharedWorkerOptions } from './worker-options.ts'
 
 export type SeparationsWorkerOptions = {
@@ -59,6 +60,7 @@ export const createSeparationsWorker = ({
   const stems = new Queue<StemJob, StemResult>(QUEUES.stems, { connection: redis, prefix })
   stems.on('error', () => {}) // the connection reports its own outages
   const resent = createResentBox(redis, prefix)
+  const seal = createSeal(redis, prefix)
 
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
     const confirmLock = async () => {
@@ -87,7 +89,7 @@ export const createSeparationsWorker = ({
   // Adding a child that the parent knows as failed would make the parent wait for ever, so only unknown ones are added.
   const planStems = async (job: SeparationsJob, confirmLock: () => Promise<void>): Promise<void> => {
     const { separation, run } = job.data
-    if (hasLinks(separation)) await begin(separation)
+    if (hasLinks(separation)) await begin(await seal.open(separation))
     const known = await knownChildren(job)
     const parent = { id: job.id as string, queue: job.queueQualifiedName }
     const missing = separation.stems.flatMap((stem) => {

@@ -1,4 +1,5 @@
 import { StemError } from '@stems/domain/errors'
+import { publicLink } from '@stems/domain/link'
 import type { SavedStem } from '@stems/domain/manifest'
 import { DelayedError, type Job, Queue, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
@@ -6,6 +7,7 @@ import { backoffMs } from './backoff.ts'
 import { RetryableError, toQueueError } from './failure.ts'
 import { QUEUES, type StemJob, type StemResult } from './jobs.ts'
 import type { Log } from './redis.ts'
+import { createSeal } from './seal.ts'
 import { sharedWorkerOptions } from './worker-options.ts'
 
 /** What a download is told about the attempt it runs in. */
@@ -45,6 +47,7 @@ const PROGRESS_INTERVAL_MS = 500
 /** Takes stems from the queue and gives each to `save`, with as many attempts as the job allows. */
 export const createStemsWorker = (options: StemsWorkerOptions) => {
   const { redis, prefix, save, log, onActivity = () => {} } = options
+  const seal = createSeal(redis, prefix)
 
   let leaving = false
 
@@ -54,8 +57,9 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
     const aborted = signal ?? new AbortController().signal
     try {
       const progress = progressOf(job, onActivity)
-      const saved = await save(job.data, { number: job.attemptsMade + 1, signal: aborted, progress })
-      return { stem: job.data.stem, saved }
+      const stem = await seal.openStem(job.data)
+      const saved = await save(stem, { number: job.attemptsMade + 1, signal: aborted, progress })
+      return { stem: job.data.stem, saved: { ...saved, source_url: publicLink(saved.source_url) } }
     } catch (error) {
       if (aborted.aborted && aborted.reason === SHUTDOWN) return handBack(job, token)
       if (error instanceof StemError && error.code === 'store') return postpone(job, error, token)

@@ -6,6 +6,7 @@ import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId, separationJobOptions } from './jobs.ts'
 import { createResentBox } from './resent.ts'
+import { createSeal } from './seal.ts'
 
 /** `accepted`: there is work to do. `duplicate`: all that the callback says is known already. */
 export type SubmitAnswer = 'accepted' | 'duplicate'
@@ -36,6 +37,7 @@ export const createSubmitter = ({
   })
   queue.on('error', () => {}) // the connection reports its own outages
   const resent = createResentBox(redis, prefix)
+  const { seal } = createSeal(redis, prefix)
 
   const submitNow = async (separation: Separation, signal: AbortSignal): Promise<SubmitAnswer> => {
     const nonce = randomUUID()
@@ -91,6 +93,11 @@ export const createSubmitter = ({
     return state === 'completed' || state === 'failed' ? 'ended' : 'running'
   }
 
+  const sealed = async (remembered: () => Promise<Separation | undefined>): Promise<Separation | undefined> => {
+    const separation = await remembered()
+    return separation && seal(separation)
+  }
+
   const replayNow = async (
     taskId: string,
     remembered: () => Promise<Separation | undefined>,
@@ -98,7 +105,7 @@ export const createSubmitter = ({
   ): Promise<ReplayAnswer> => {
     if ((await stateOf(taskId)) === 'running') return 'running'
     const job = await queue.getJob(separationJobId(taskId))
-    const separation = job?.data.separation ?? (await remembered())
+    const separation = job?.data.separation ?? (await sealed(remembered))
     if (!separation) return 'unknown'
     await driveAgain(separation, randomUUID(), signal)
     return 'driven'
@@ -111,7 +118,7 @@ export const createSubmitter = ({
      * @throws when Redis did not acknowledge in time; the job may exist nevertheless, and submitting again is harmless
      */
     submit: (separation: Separation): Promise<SubmitAnswer> =>
-      withDeadline('Redis', deadlineMs, (signal) => submitNow(separation, signal)),
+      withDeadline('Redis', deadlineMs, async (signal) => submitNow(await seal(separation), signal)),
     /**
      * Drives an ended separation again, whatever its end was. Stems that are home are checked and not fetched again.
      *
