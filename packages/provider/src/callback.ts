@@ -1,3 +1,4 @@
+import { redactLinks } from '@stems/domain/link'
 import type { NamedStem, Separation } from '@stems/domain/separation'
 import { titleToStemName, toStemName } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
@@ -68,7 +69,8 @@ export const parseCallback = (body: unknown, receivedAt: string): Separation => 
       { path: 'data', message: 'says success (code 200) and names no stem that we can read' },
     ])
   }
-  return { taskId: data.task_id, type: info ? typeOf(info) : 'unknown', code, msg: msg ?? '', receivedAt, stems }
+  const type = info ? typeOf(info) : 'unknown'
+  return { taskId: data.task_id, type, code, msg: redactLinks(msg ?? ''), receivedAt, stems }
 }
 
 const MOST_STEMS = 200 // far more than any separation has; a body that fits the limit could name ten thousand

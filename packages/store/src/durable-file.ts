@@ -7,11 +7,12 @@ import { dirname } from 'node:path'
  * the directory.
  *
  * @param path its directory exists
+ * @param mode who may read it
  */
-export const writeDurably = async (path: string, text: string): Promise<void> => {
+export const writeDurably = async (path: string, text: string, mode = 0o644): Promise<void> => {
   const temporary = `${path}.${randomUUID()}.part`
   try {
-    const file = await open(temporary, 'wx')
+    const file = await open(temporary, 'wx', mode)
     try {
       await file.writeFile(text)
       await file.sync()

@@ -12,7 +12,7 @@ import type { StoreErrors } from './store-errors.ts'
 
 const REFLINK = constants.COPYFILE_FICLONE // no bytes are copied where the file system can share them
 
-const noteSchema = z.object({ url: z.string(), validator: z.string(), boot: z.string() })
+const noteSchema = z.object({ urlHash: z.string(), validator: z.string(), boot: z.string() })
 
 export type FilePartOptions = {
   /** Where parts lie: beside the separations, on the same file system. */
@@ -69,7 +69,7 @@ export const createFilePart = ({ partsFolder, folder, taskId, stem, errors, make
     read: (bytes) => createReadStream(path, { end: bytes - 1 }),
     note: errors.guard(async (keptBytes, url, validator) => {
       await truncate(path, keptBytes).catch(ignoreMissing)
-      await writeFile(noteOf(path), JSON.stringify({ url, validator, boot: await bootId() }))
+      await writeFile(noteOf(path), JSON.stringify({ urlHash: hashOf(url), validator, boot: await bootId() }))
     }),
     writable: (from) => createFileWritable(path, from, errors.explain),
     publish: errors.guard(publish),
@@ -99,6 +99,9 @@ export const sweepParts = async (partsFolder: string, olderThanMs: number, endin
   return swept.reduce<number>((sum, count) => sum + count, 0)
 }
 
+// Enough to tell one link from another; the link itself may hold what opens the file.
+const hashOf = (url: string): string => createHash('sha256').update(url).digest('hex')
+
 const noteOf = (path: string): string => path.replace(/\.(part|left)$/, '.json')
 
 const removePart = async (path: string): Promise<void> => {
@@ -117,7 +120,7 @@ const readRemains = async (path: string, url: string): Promise<(Remains & { path
   try {
     const note = noteSchema.parse(JSON.parse(await readFile(noteOf(path), 'utf8')))
     const { size } = await stat(path)
-    const isOurs = note.url === url && note.boot === (await bootId())
+    const isOurs = note.urlHash === hashOf(url) && note.boot === (await bootId())
     return isOurs && size > 0 ? { path, bytes: size, validator: note.validator } : undefined
   } catch {
     return undefined // no note, or a broken one: nothing that can be continued

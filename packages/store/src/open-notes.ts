@@ -28,7 +28,7 @@ export const createOpenNotes = (folder: string, makeFolder: () => Promise<void>)
       await makeFolder()
       const temporary = join(folder, `${randomUUID()}.part`)
       try {
-        await writeFile(temporary, JSON.stringify(separation))
+        await writeFile(temporary, JSON.stringify(separation), { mode: 0o600 }) // links as they came, secrets and all
         await rename(temporary, noteOf(separation.taskId))
       } catch (error) {
         await rm(temporary, { force: true }) // a full disk must not be filled further by what it refused

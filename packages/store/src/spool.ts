@@ -50,7 +50,7 @@ export const createSpool = (directory: string, maxBytes: number) => {
     if (bytesHeld + file.bytes > maxBytes) throw new SpoolFullError(maxBytes)
     bytesHeld += file.bytes // of many at once, none may overshoot
     try {
-      await writeDurably(join(folder, file.name), text)
+      await writeDurably(join(folder, file.name), text, 0o600) // links as they came, secrets and all
     } finally {
       bytesHeld -= file.bytes
     }
