@@ -26,3 +26,16 @@ test('lines below the level are left out', () => {
   })
   expect(lines.map(({ msg }) => msg)).toEqual(['this'])
 })
+
+test('whatever quotes a link, its secrets stay out of the line', () => {
+  const lines = linesOf('info', (log) => {
+    const error = new Error('GET https://u:hunter2@cdn.example/a.mp3?Signature=hunter2 failed')
+    log.info({ error: error.message, stack: error.stack, deep: { url: 'redis://:hunter2@redis:6379/0' } }, 'x')
+    log.info({ err: error }, 'https://cdn.example/a.mp3?k=hunter2#hunter2')
+  })
+  expect(JSON.stringify(lines)).not.toContain('hunter2')
+  expect(lines).toMatchObject([
+    { error: 'GET https://cdn.example/a.mp3 failed', deep: { url: 'redis://redis:6379/0' } },
+    { msg: 'https://cdn.example/a.mp3' },
+  ])
+})
