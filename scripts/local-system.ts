@@ -5,11 +5,24 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readEnvironment } from '@stems/config/environment'
+import { z } from 'zod'
 import { LOCAL_REDIS_URL_FILE } from './local-redis.ts'
 import { startPrivateRedis } from './private-redis.ts'
 
 const APPS = ['ingress', 'worker', 'board'] as const
 type AppName = (typeof APPS)[number]
+
+// What a local system decides when nobody else has; each may be given as NAME_FILE too.
+const decided = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  REDIS_URL: z.string().optional(),
+  STORE_URL: z.string().optional(),
+  SPOOL_DIR: z.string().optional(),
+  CALLBACK_TOKENS: z.string().optional(),
+  BOARD_USER: z.string().default('admin'),
+  BOARD_PASSWORD: z.string().optional(),
+})
 
 export type LocalSystemOptions = {
   /** Where everything is kept that must outlive the system. */
@@ -27,6 +40,8 @@ export type LocalSystem = {
   boardUrl: string
   callbackUrl: string
   login: { user: string; password: string }
+  /** The two as they may be printed: a secret that somebody gave is known to him, and to nobody else. */
+  shown: { callbackUrl: string; password: string }
   redisUrl: string
   storeUrl: string
   /** Settles with the name of the first app that ends. */
@@ -37,27 +52,28 @@ export type LocalSystem = {
 /**
  * Starts Redis (unless `REDIS_URL` names one), ingress, worker and board, and waits until all are ready.
  *
+ * @throws {ConfigError} when a NAME_FILE cannot be read
  * @throws when one of them does not come up; then all are ended
  */
 export const startLocalSystem = async ({ dataDir, ports, env, onLine }: LocalSystemOptions): Promise<LocalSystem> => {
   mkdirSync(dataDir, { recursive: true })
-  const token = env.CALLBACK_TOKENS?.split(',')[0]?.trim() || keptSecret(join(dataDir, 'callback-token'))
+  const given = readEnvironment(decided, env)
+  const token = given.CALLBACK_TOKENS?.split(',')[0]?.trim() || keptSecret(join(dataDir, 'callback-token'))
   const login = {
-    user: env.BOARD_USER || 'admin',
-    password: env.BOARD_PASSWORD || keptSecret(join(dataDir, 'board-password')),
+    user: given.BOARD_USER,
+    password: given.BOARD_PASSWORD ?? keptSecret(join(dataDir, 'board-password')),
   }
-  const host = env.HOST || '127.0.0.1'
-  const storeUrl = env.STORE_URL || `file:${join(dataDir, 'stems')}`
+  const storeUrl = given.STORE_URL ?? `file:${join(dataDir, 'stems')}`
 
-  const redis = env.REDIS_URL
-    ? { url: env.REDIS_URL, close: async () => {} }
+  const redis = given.REDIS_URL
+    ? { url: given.REDIS_URL, close: async () => {} }
     : await startPrivateRedis(join(dataDir, 'redis'))
   writeFileSync(join(dataDir, basename(LOCAL_REDIS_URL_FILE)), `${redis.url}\n`, { mode: 0o600 })
-  const shared = { ...env, HOST: host, REDIS_URL: redis.url, STORE_URL: storeUrl }
+  const shared = { ...withoutDecided(env), HOST: given.HOST, REDIS_URL: redis.url, STORE_URL: storeUrl }
   const apps = {
     ingress: {
-      CALLBACK_TOKENS: env.CALLBACK_TOKENS || token,
-      SPOOL_DIR: env.SPOOL_DIR || join(dataDir, 'spool'),
+      CALLBACK_TOKENS: given.CALLBACK_TOKENS ?? token,
+      SPOOL_DIR: given.SPOOL_DIR ?? join(dataDir, 'spool'),
       PORT: `${ports.ingress}`,
     },
     worker: { WORKER_HEALTH_PORT: `${ports.worker}` },
@@ -91,11 +107,21 @@ export const startLocalSystem = async ({ dataDir, ports, env, onLine }: LocalSys
     boardUrl: `http://127.0.0.1:${ports.board}`,
     callbackUrl: `${ingressUrl}/callbacks/separation/${token}`,
     login,
+    shown: {
+      callbackUrl: `${ingressUrl}/callbacks/separation/${given.CALLBACK_TOKENS ? 'YOUR-TOKEN' : token}`,
+      password: given.BOARD_PASSWORD ? '(BOARD_PASSWORD, as you gave it)' : login.password,
+    },
     redisUrl: redis.url,
     storeUrl,
     appEnded,
     close,
   }
+}
+
+// An app refuses a variable that is given both as NAME and as NAME_FILE.
+const withoutDecided = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
+  const names = Object.keys(decided.shape).flatMap((name) => [name, `${name}_FILE`])
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
 }
 
 const startApp = (name: AppName, env: NodeJS.ProcessEnv, onLine: (line: string) => void): ChildProcess => {

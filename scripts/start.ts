@@ -54,16 +54,16 @@ const untilTheEnd = async (system: LocalSystem): Promise<void> => {
   process.exit(reason === 'told' ? 0 : 1)
 }
 
-const banner = ({ callbackUrl, boardUrl, login, storeUrl }: LocalSystem): string => `
+const banner = ({ shown, boardUrl, login, storeUrl }: LocalSystem): string => `
   Stemkeeper is running. Ctrl-C ends it.
 
-  callbacks  ${callbackUrl}
+  callbacks  ${shown.callbackUrl}
   library    ${boardUrl}
   queues     ${boardUrl}/queues
-  login      ${login.user} / ${login.password}
+  login      ${login.user} / ${shown.password}
   stems      ${storeUrl.replace(/^file:/, '')}
 
-  try it     curl ${callbackUrl} \\
+  try it     curl ${shown.callbackUrl} \\
                -H 'content-type: application/json' \\
                -d '{"code":500,"msg":"only a trial","data":{"task_id":"trial","vocal_separation_info":null}}'
              npm run demo

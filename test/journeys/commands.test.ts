@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -64,6 +65,27 @@ test('npm start keeps its callback URL and what it was told from start to start'
     expect(await library()).toContain('kept')
   })
   expect(second).toBe(first)
+})
+
+test('npm start takes its secrets from files, and prints none that it was given', async () => {
+  const directory = await emptyDirectory()
+  const given = { CALLBACK_TOKENS: 'hunter2-token', BOARD_PASSWORD: 'hunter2-password' }
+  const files = Object.entries(given).map(([name, value]) => {
+    const file = join(directory, name)
+    writeFileSync(file, `${value}\n`)
+    return [`${name}_FILE`, file]
+  })
+  const ports = await freePorts()
+  const start = runScript('start', directory, { ...ports, ...Object.fromEntries(files) })
+  await waitFor('the banner', () => start.output().includes('Ctrl-C ends it'))
+
+  const url = `http://127.0.0.1:${ports.PORT}/callbacks/separation/${given.CALLBACK_TOKENS}`
+  expect(await postJson(url, documentedPayload('separate-vocal-failed'))).toMatchObject({ status: 200 })
+  const headers = { authorization: `Basic ${btoa(`admin:${given.BOARD_PASSWORD}`)}` }
+  expect((await fetch(`http://127.0.0.1:${ports.BOARD_PORT}/`, { headers })).status).toBe(200)
+  start.ctrlC()
+  expect(await start.ended).toBe(0)
+  expect(start.output()).not.toContain('hunter2')
 })
 
 test('npm start says in one line that a port is taken, and ends with code 1', async () => {
