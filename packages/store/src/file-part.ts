@@ -23,7 +23,7 @@ export type FilePartOptions = {
   stem: string
   errors: StoreErrors
   /** Makes `folder`, when the stem is about to have a name in it. */
-  makeFolder: () => Promise<void>
+  makeFolder: () => Promise<unknown>
 }
 
 /**

@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { access, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { dirname, join, parse } from 'node:path'
+import { join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { type Manifest, manifestSchema } from '@stems/domain/manifest'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
 import mime from 'mime'
-import { syncDirectory, writeDurably } from './durable-file.ts'
+import { writeDurably } from './durable-file.ts'
 import { isPublishedFileName, MANIFEST_FILE } from './file-name.ts'
 import { createFilePart, sweepParts } from './file-part.ts'
+import { createFolderOwner, makeFolder } from './folder-owner.ts'
 import { createOpenNotes } from './open-notes.ts'
 import type { StemStore } from './stem-store.ts'
 import { createStoreErrors } from './store-errors.ts'
@@ -27,11 +28,10 @@ export const createFileStore = (root: string): StemStore => {
   const errors = createStoreErrors(root)
   const partsFolder = join(root, PARTS_FOLDER)
   const openFolder = join(root, OPEN_FOLDER)
-  // Checked here as well: whatever came before, no id leaves the store's directory.
-  const folderOf = (taskId: string) => join(root, taskIdSchema.parse(taskId))
+  const { folderOf, makeFolderOf } = createFolderOwner(root, PARTS_FOLDER)
 
   const find: StemStore['find'] = async (taskId, stem) => {
-    const folder = folderOf(taskId)
+    const folder = await folderOf(taskId)
     const names = await readdir(folder).catch(ignoreMissing)
     const file = names?.find((name) => isPublishedFileName(name) && parse(name).name === stem)
     if (!file) return undefined
@@ -43,32 +43,31 @@ export const createFileStore = (root: string): StemStore => {
   }
 
   const createPart: StemStore['createPart'] = async (taskId, stem) => {
-    const folder = folderOf(taskId)
+    const folder = await folderOf(taskId)
     stemNameSchema.parse(stem)
     await makeFolder(root, partsFolder)
-    return createFilePart({ partsFolder, folder, taskId, stem, errors, makeFolder: () => makeFolder(root, folder) })
+    return createFilePart({ partsFolder, folder, taskId, stem, errors, makeFolder: () => makeFolderOf(taskId) })
   }
 
   const writeManifest: StemStore['writeManifest'] = async (manifest) => {
-    const folder = folderOf(manifest.task_id)
-    await makeFolder(root, folder)
+    const folder = await makeFolderOf(manifest.task_id)
     await writeDurably(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
   }
 
   const readManifest: StemStore['readManifest'] = async (taskId) => {
-    const text = await readFile(join(folderOf(taskId), MANIFEST_FILE), 'utf8').catch(ignoreMissing)
+    const text = await readFile(join(await folderOf(taskId), MANIFEST_FILE), 'utf8').catch(ignoreMissing)
     return text === undefined ? undefined : parseManifest(text)
   }
 
   const remove: StemStore['remove'] = async (taskId, file) => {
     if (!isPublishedFileName(file)) throw new Error(`${JSON.stringify(file)} is no file name of a stem`)
-    await rm(join(folderOf(taskId), file), { force: true })
+    await rm(join(await folderOf(taskId), file), { force: true })
   }
 
   const open: StemStore['open'] = async (taskId, file) => {
     const isKnown = file === MANIFEST_FILE || isPublishedFileName(file)
     if (!isKnown || !taskIdSchema.safeParse(taskId).success) return undefined
-    const path = join(folderOf(taskId), file)
+    const path = join(await folderOf(taskId), file)
     const stats = await stat(path).catch(ignoreMissing)
     if (!stats?.isFile()) return undefined
     return { bytes: stats.size, contentType: contentTypeOf(file), stream: () => createReadStream(path) }
@@ -97,14 +96,6 @@ export const createFileStore = (root: string): StemStore => {
     ),
     check: errors.guard(check),
   }
-}
-
-// A new folder's own name must survive a power cut too, or all that lies in it is gone.
-const makeFolder = async (root: string, folder: string): Promise<void> => {
-  const made = await mkdir(folder, { recursive: true })
-  if (made === undefined) return
-  await syncDirectory(root)
-  await syncDirectory(dirname(made))
 }
 
 const contentTypeOf = (file: string): string => mime.getType(file) ?? 'application/octet-stream'

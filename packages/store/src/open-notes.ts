@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Separation, separationSchema } from '@stems/domain/separation'
@@ -11,7 +11,8 @@ import { type Separation, separationSchema } from '@stems/domain/separation'
  * @param makeFolder makes it where it is missing
  */
 export const createOpenNotes = (folder: string, makeFolder: () => Promise<void>) => {
-  const noteOf = (taskId: string) => join(folder, `${taskId}.json`)
+  // The hash keeps the notes of `ABC` and `abc` apart where the file system does not.
+  const noteOf = (taskId: string) => join(folder, `${taskId}.${hashOf(taskId)}.json`)
 
   const readNote = async (name: string, olderThanMs: number): Promise<Separation | undefined> => {
     try {
@@ -45,3 +46,5 @@ export const createOpenNotes = (folder: string, makeFolder: () => Promise<void>)
     },
   }
 }
+
+const hashOf = (taskId: string): string => createHash('sha256').update(taskId).digest('hex').slice(0, 8)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -207,5 +207,29 @@ test('a note that was cut short is swept, and a note of an open separation stays
 
   expect(await store.sweepParts(3600_000)).toBe(1)
 
-  expect(await readdir(join(root, '.open'))).toEqual(['task-1.json'])
+  expect(await readdir(join(root, '.open'))).toEqual(['task-1.7afaa346.json'])
+})
+
+test('where case is ignored, a task never touches the files of another whose id differs only by case', async () => {
+  const root = await emptyFolder()
+  const first = createFileStore(root)
+  await publish(first, 'ABC', 'vocal', 'of ABC')
+  // What a file system that ignores case looks like: each folder answers to both names.
+  await symlink(join(root, '.parts'), join(root, '.PARTS'))
+  await symlink(join(root, 'ABC'), join(root, 'abc'))
+  const store = createFileStore(root)
+  await store.writeManifest(manifestOf('ABC'))
+
+  const refusal = /ignores case, and its folder abc belongs to task ABC/
+  await expect(store.find('abc', 'vocal')).rejects.toThrow(refusal)
+  await expect(store.createPart('abc', 'vocal')).rejects.toThrow(refusal)
+  await expect(store.writeManifest(manifestOf('abc'))).rejects.toThrow(refusal)
+  await expect(store.readManifest('abc')).rejects.toThrow(refusal)
+  await expect(store.remove('abc', 'vocal.mp3')).rejects.toThrow(refusal)
+
+  expect(await store.readManifest('ABC')).toMatchObject({ task_id: 'ABC' })
+  expect(await store.find('ABC', 'vocal')).toMatchObject({ file: 'vocal.mp3' })
+  await publish(store, 'ABC', 'drums', 'of ABC')
+  await publish(store, 'other', 'vocal', 'of other')
+  expect(await store.find('other', 'vocal')).toMatchObject({ file: 'vocal.mp3' })
 })

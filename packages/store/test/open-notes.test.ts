@@ -8,11 +8,11 @@ test('a note that cannot be written leaves nothing half-written behind', async (
   const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-notes-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const notes = createOpenNotes(folder, async () => {})
-  await mkdir(join(folder, 'task-1.json')) // in the place of the note
+  await mkdir(join(folder, 'task-1.7afaa346.json')) // in the place of the note
   const receivedAt = '2026-01-01T00:00:00.000Z'
 
   const noted = notes.noteOpen({ taskId: 'task-1', type: 'unknown', code: 200, msg: '', receivedAt, stems: [] })
 
   await expect(noted).rejects.toThrow(/EISDIR|ENOTEMPTY/)
-  expect(await readdir(folder)).toEqual(['task-1.json'])
+  expect(await readdir(folder)).toEqual(['task-1.7afaa346.json'])
 })

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import { access, mkdir, readFile, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { StemError } from '@stems/domain/errors'
+import { taskIdSchema } from '@stems/domain/task-id'
+import { linkDurably, syncDirectory, writeDurably } from './durable-file.ts'
+
+const OWNER_FILE = '.task'
+
+/**
+ * The folder of a task. On file systems that ignore case (macOS, Windows, some network mounts) the tasks `ABC` and `abc`
+ * would share one, and one would take the other's stems for its own: there the first to come signs the folder, and the
+ * other is refused.
+ *
+ * @param root of the store
+ * @param lowerCaseFolder a folder of the store itself, its name all in lower case
+ */
+export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
+  let ignoring: boolean | undefined
+
+  const ignoresCase = async (): Promise<boolean> => {
+    if (ignoring !== undefined) return ignoring
+    if (!(await exists(join(root, lowerCaseFolder)))) return false // nothing to tell it by, and nothing stored
+    ignoring = await exists(join(root, lowerCaseFolder.toUpperCase()))
+    return ignoring
+  }
+
+  const folderOf = async (taskId: string): Promise<string> => {
+    const folder = join(root, taskIdSchema.parse(taskId)) // whatever came before, no id leaves the store's directory
+    const owner = (await ignoresCase()) ? await ownerOf(folder) : taskId
+    if (owner === taskId || owner === undefined) return folder
+    throw new StemError(
+      'refused',
+      'never',
+      `the store ignores case, and its folder ${taskId} belongs to task ${owner}.`,
+    )
+  }
+
+  const sign = async (folder: string, taskId: string): Promise<void> => {
+    const temporary = join(root, lowerCaseFolder, `${randomUUID()}.part`)
+    await writeDurably(temporary, taskId)
+    await linkDurably(temporary, join(folder, OWNER_FILE)).finally(() => rm(temporary, { force: true }))
+  }
+
+  return {
+    /**
+     * Where a task's files are, or will be.
+     *
+     * @throws {StemError} when the folder is another task's
+     */
+    folderOf,
+    /**
+     * Makes the folder of a task.
+     *
+     * @throws {StemError} when it is another task's
+     */
+    makeFolderOf: async (taskId: string): Promise<string> => {
+      await makeFolder(root, join(root, lowerCaseFolder))
+      const folder = await folderOf(taskId)
+      await makeFolder(root, folder)
+      if (!(await ignoresCase())) return folder
+      await sign(folder, taskId)
+      return folderOf(taskId)
+    },
+  }
+}
+
+/** Makes a folder whose own name survives a power cut too, or all that will lie in it would be gone. */
+export const makeFolder = async (root: string, folder: string): Promise<void> => {
+  const made = await mkdir(folder, { recursive: true })
+  if (made === undefined) return
+  await syncDirectory(root)
+  await syncDirectory(dirname(made))
+}
+
+const ownerOf = (folder: string): Promise<string | undefined> =>
+  readFile(join(folder, OWNER_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    return undefined
+  })
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
