@@ -14,15 +14,22 @@ export const createFinishSeparation =
     outcomes: ReadonlyMap<string, StemOutcome>,
     confirmLock: () => Promise<void>,
   ): Promise<Manifest['status']> => {
+    const { taskId, code } = separation
+    const before = isDisbelieved(outcomes) ? await store.readManifest(taskId) : undefined
+    if (before && hasSaved(before)) return before.status // who is not believed takes nothing away from what is home
     const manifest = buildManifest(separation, outcomes, new Date().toISOString())
     await confirmLock() // a worker that was paused must not put an old account over a newer one
     await store.writeManifest(manifest)
-    await store.noteClosed(separation.taskId)
+    await store.noteClosed(taskId)
     metrics.separations.inc({ status: manifest.status })
-    const { taskId, code } = separation
     log.info(
       { taskId, code, status: manifest.status, stems: Object.keys(manifest.stems).length },
       'separation.finished',
     )
     return manifest.status
   }
+
+const isDisbelieved = (outcomes: ReadonlyMap<string, StemOutcome>): boolean =>
+  [...outcomes.values()].some((outcome) => outcome.status === 'failed' && outcome.error.code === 'unconfirmed')
+
+const hasSaved = ({ stems }: Manifest): boolean => Object.values(stems).some(({ status }) => status === 'saved')

@@ -18,6 +18,8 @@ export const separationSchema = z.object({
   code: z.number().int(),
   msg: z.string(),
   receivedAt: z.iso.datetime(),
+  /** Nothing proved who sent it. */
+  isUnproven: z.literal(true).optional(),
   stems: z.array(namedStemSchema),
 })
 

@@ -15,6 +15,8 @@ export type SeparationJob = {
    * time, so that a job made anew does not meet the children of one that was forgotten.
    */
   run: number
+  /** Its links were compared with the provider's record, where that is asked for. */
+  isConfirmed?: true
 }
 
 /** What a finished job in `separations` returns: enough to judge a callback that comes later. */
@@ -30,8 +32,17 @@ export const stemJobData = (taskId: string, { name, url, otherUrls }: NamedStem)
 /** What a finished job in `stems` returns. */
 export type StemResult = { stem: string; saved: SavedStem }
 
-/** Data of a job in `quarantine`: a verified payload that nobody here can read yet, whole. */
-export type QuarantineJob = { taskId: string; reason: string; receivedAt: string; payload: unknown }
+/**
+ * Data of a job in `quarantine`: a verified payload, whole. `shape`: nobody here can read it yet. `unconfirmed`: the
+ * provider's own record does not bear it out; its payload is the separation.
+ */
+export type QuarantineJob = {
+  kind?: 'shape' | 'unconfirmed'
+  taskId: string
+  reason: string
+  receivedAt: string
+  payload: unknown
+}
 
 // The prefix keeps ids of digits alone apart from BullMQ's own; a dot stands in neither task ids nor stem names.
 export const separationJobId = (taskId: string): string => `sep_${taskId}`

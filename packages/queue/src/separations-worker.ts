@@ -1,7 +1,8 @@
-import type { SavedStem, StemOutcome } from '@stems/domain/manifest'
-import { hasLinks, mergeSeparations, type Separation } from '@stems/domain/separation'
+import type { FailedStem, SavedStem, StemOutcome } from '@stems/domain/manifest'
+import { hasLinks, type Separation } from '@stems/domain/separation'
 import { type Job, Queue, WaitingChildrenError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { createAdoption, type Readback } from './adoption.ts'
 import { backoffMs } from './backoff.ts'
 import { readFailure } from './failure.ts'
 import {
@@ -26,6 +27,8 @@ export type SeparationsWorkerOptions = {
   prefix: string
   /** Attempts per stem. */
   attempts: number
+  /** Judges each callback before anything of it is fetched; every one is believed where it is left out. */
+  readback?: Readback | undefined
   /** Called before the first stem is planned: remembers that this separation is open. May be called again. */
   begin: (separation: Separation) => Promise<void>
   /**
@@ -52,6 +55,7 @@ export const createSeparationsWorker = ({
   redis,
   prefix,
   attempts,
+  readback,
   begin,
   finish,
   onActivity,
@@ -59,31 +63,23 @@ export const createSeparationsWorker = ({
 }: SeparationsWorkerOptions) => {
   const stems = new Queue<StemJob, StemResult>(QUEUES.stems, { connection: redis, prefix })
   stems.on('error', () => {}) // the connection reports its own outages
-  const resent = createResentBox(redis, prefix)
   const seal = createSeal(redis, prefix)
+  const adopt = createAdoption({ resent: createResentBox(redis, prefix), seal, readback })
 
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
     const confirmLock = async () => {
       const isOurs = (await job.extendLock(token, sharedWorkerOptions.lockDuration)) === 1
       if (!isOurs) throw new Error('another worker has taken this separation over')
     }
-    await adoptResent(job)
-    await planStems(job, confirmLock)
-    if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
-    const outcomes = await collectOutcomes(job)
+    const objection = await adopt(job)
+    if (objection === undefined) {
+      await planStems(job, confirmLock)
+      if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
+    }
+    const outcomes = objection === undefined ? await collectOutcomes(job) : refuseAll(job.data.separation, objection)
     const status = await finish(job.data.separation, outcomes, confirmLock)
     const saved = [...outcomes].filter(([, outcome]) => outcome.status === 'saved').map(([name]) => name)
     return { status, saved }
-  }
-
-  // Later callbacks start another run, with children of its own. A crash before they are removed adopts them once more.
-  const adoptResent = async (job: SeparationsJob): Promise<void> => {
-    const { taskId } = job.data.separation
-    const later = await resent.peek(taskId)
-    if (later.size === 0) return
-    const separation = [...later.values()].reduce(mergeSeparations, job.data.separation)
-    await job.updateData({ ...job.data, separation, run: job.data.run + 1 })
-    await resent.remove(taskId, [...later.keys()])
   }
 
   // Adding a child that the parent knows as failed would make the parent wait for ever, so only unknown ones are added.
@@ -160,4 +156,13 @@ const collectOutcomes = async (job: SeparationsJob): Promise<Map<string, StemOut
   })
   ended.sort((a, b) => a.run - b.run)
   return new Map(ended.map(({ stem, outcome }) => [stem, outcome]))
+}
+
+const refuseAll = ({ stems }: Separation, objection: string): Map<string, StemOutcome> => {
+  const message = `not fetched: ${objection}. The callback is in quarantine.`
+  return new Map(
+    stems.flatMap(({ name, url }): [string, FailedStem][] =>
+      url === null ? [] : [[name, { status: 'failed', source_url: url, error: { code: 'unconfirmed', message } }]],
+    ),
+  )
 }
