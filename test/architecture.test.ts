@@ -94,9 +94,57 @@ test('only those who must touch the disk do', () => {
     'packages/store/src/file-part.ts',
     'packages/store/src/file-store.ts',
     'packages/store/src/file-writable.ts',
+    'packages/store/src/folder-owner.ts',
     'packages/store/src/free-space.ts',
     'packages/store/src/open-notes.ts',
     'packages/store/src/spool.ts',
+  ])
+})
+
+const CLIENTS = ['got', 'undici', 'request-filtering-agent', 'axios', 'ws', 'node-fetch', 'ky', 'superagent']
+const NETWORK = ['http', 'https', 'http2', 'net', 'tls', 'dgram', 'dns'].flatMap((name) => [name, `node:${name}`])
+// Taken from the network's modules, and yet nothing leaves by them.
+const HARMLESS = [
+  ...['STATUS_CODES', 'isIP', 'isIPv4', 'isIPv6', 'BlockList'],
+  ...['IncomingMessage', 'ServerResponse', 'Server', 'createServer'], // what comes in
+]
+
+/** The ways by which a source could send a request. */
+function waysOut(code: string): string[] {
+  const harmless = /^\s*import\s+(?:type\b[^'"`;]*|\{([^}]*)\}\s*)from\s*['"][^'"]+['"]/gm
+  const rest = code.replaceAll(harmless, (statement, names?: string) => {
+    const values = (names ?? '').split(',').map((name) => name.trim())
+    return values.every((name) => name === '' || name.startsWith('type ') || HARMLESS.includes(name)) ? '' : statement
+  })
+  const modules = importsOf(rest).filter((to) => isPackage(to, ...CLIENTS, ...NETWORK))
+  const globals = rest.match(
+    /(?<![\w.-])fetch(?![\w-])|\bglobalThis\W{1,3}fetch\b|\b(?:WebSocket|EventSource|XMLHttpRequest)\b/g,
+  )
+  return [...modules, ...(globals ?? [])]
+}
+
+test('every way out is seen', () => {
+  const text = `import got from 'got'\nimport { request, STATUS_CODES } from 'node:http'\nimport * as net from 'node:net'
+import { lookup } from 'dns/promises'\nexport { connect } from "node:tls"\nconst u = await import('undici')
+await fetch(url)\nconst send = fetch\nglobalThis.fetch(url)\nnew WebSocket(url)`
+  expect(waysOut(text)).toEqual(
+    ['got', 'node:http', 'node:net', 'dns/promises', 'node:tls', 'undici'].concat(
+      ...[['fetch', 'fetch', 'globalThis.fetch', 'WebSocket']],
+    ),
+  )
+  const harmless = `import type { IncomingMessage } from 'node:http'\nimport { isIP, type Socket } from 'node:net'
+import { STATUS_CODES } from 'node:http'\nheaders['sec-fetch-site']\nlibrary.fetch()\nconst fetchStem = 1`
+  expect(waysOut(harmless)).toEqual([])
+})
+
+test('requests leave from the room outgoing, and from nowhere else', () => {
+  const exits = sources.filter(({ room, code }) => room !== 'packages/outgoing' && waysOut(code).length > 0)
+  expect(exits.map(({ path, code }) => `${path}: ${waysOut(code)}`)).toEqual([])
+  const within = sources.filter(({ code }) => waysOut(code).length > 0)
+  expect(within.map(({ path }) => path).sort()).toEqual([
+    'packages/outgoing/src/client.ts',
+    'packages/outgoing/src/request-failure.ts', // reads the client's errors
+    'packages/outgoing/src/url-guard.ts', // the agents
   ])
 })
 

@@ -1,9 +1,11 @@
 import { readEnvironment } from '@stems/config/environment'
 import { commonVariables, flag, integer, list, port } from '@stems/config/variables'
+import { PROVIDER_HOSTS } from '@stems/provider/hosts'
 import { isStoreUrl } from '@stems/store/open-store'
 import { z } from 'zod'
 
 const HOST_RULE = /^(\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i
+const PORT = integer({ min: 1, max: 65_535 })
 
 const variables = z.object({
   ...commonVariables,
@@ -26,10 +28,22 @@ const variables = z.object({
       context.addIssue({ code: 'custom', message })
     }
   }),
+  DOWNLOAD_ALLOWED_PORTS: list()
+    .refine((ports) => ports.every((port) => PORT.safeParse(port).success), 'must be ports from 1 to 65535')
+    .transform((ports) => ports.map(Number)),
   DOWNLOAD_ALLOW_PRIVATE: flag().default(false),
+  PROVIDER_API_URL: z
+    .string()
+    .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be a URL such as https://api.kie.ai')
+    .optional(),
+  PROVIDER_API_KEY: z.string().optional(),
+  CALLBACK_READBACK: z.enum(['off', 'suspicious', 'always'], 'must be off, suspicious or always').default('off'),
+  QUARANTINE_MAX: integer({ min: 1 }).default(1000),
+  QUARANTINE_MAX_BYTES: integer({ min: 1 }).default(67_108_864),
 })
 
-const PROVIDER_HOSTS = ['.aiquickdraw.com', 'cdn1.suno.ai']
+const BARE_API = 'PROVIDER_API_URL: must be https, or the key would travel in the clear'
+const NO_API = 'CALLBACK_READBACK: needs PROVIDER_API_URL and PROVIDER_API_KEY, to ask the provider with'
 
 /**
  * The worker's configuration.
@@ -38,7 +52,14 @@ const PROVIDER_HOSTS = ['.aiquickdraw.com', 'cdn1.suno.ai']
  * @throws {ConfigError} with every problem at once
  */
 export const readConfig = (env: NodeJS.ProcessEnv) => {
-  const config = readEnvironment(variables, env)
+  const config = readEnvironment(variables, env, (given) => {
+    const isAsked = ['suspicious', 'always'].includes(given.CALLBACK_READBACK ?? 'off')
+    const isBare = given.PROVIDER_API_URL?.startsWith('http:') && given.DOWNLOAD_ALLOW_PRIVATE !== 'true'
+    return [
+      ...(isAsked && !(given.PROVIDER_API_URL && given.PROVIDER_API_KEY) ? [NO_API] : []),
+      ...(isBare ? [BARE_API] : []),
+    ]
+  })
   return {
     redisUrl: config.REDIS_URL,
     queuePrefix: config.QUEUE_PREFIX,
@@ -57,6 +78,14 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     maxBytes: config.DOWNLOAD_MAX_BYTES,
     stallMs: config.DOWNLOAD_STALL_MS,
     allowedHosts: config.DOWNLOAD_ALLOWED_HOSTS.length > 0 ? config.DOWNLOAD_ALLOWED_HOSTS : PROVIDER_HOSTS,
+    allowedPorts: config.DOWNLOAD_ALLOWED_PORTS.length > 0 ? config.DOWNLOAD_ALLOWED_PORTS : [443],
     allowPrivate: config.DOWNLOAD_ALLOW_PRIVATE,
+    settingNames: { hosts: 'DOWNLOAD_ALLOWED_HOSTS', ports: 'DOWNLOAD_ALLOWED_PORTS' },
+    readback: config.CALLBACK_READBACK,
+    providerApi:
+      config.PROVIDER_API_URL && config.PROVIDER_API_KEY
+        ? { apiUrl: config.PROVIDER_API_URL, apiKey: config.PROVIDER_API_KEY }
+        : undefined,
+    quarantine: { limit: config.QUARANTINE_MAX, maxBytes: config.QUARANTINE_MAX_BYTES },
   }
 }

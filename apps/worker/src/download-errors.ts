@@ -1,30 +1,32 @@
-import { BlockedUrlError, DeadLinkError, StemError } from '@stems/domain/errors'
-import { isBlockedAddress } from '@stems/outgoing/url-guard'
-import { ReadError, RequestError, TimeoutError } from 'got'
+import { DeadLinkError, StemError } from '@stems/domain/errors'
+import { type RequestFailure, readRequestError } from '@stems/outgoing/request-failure'
 
 /**
  * Says what a failed download means, for people and for the queue.
  *
- * @param error whatever the request, the pipeline or a guard threw
+ * @param error whatever the request, the pipeline or the store threw
  * @param url what was asked
  * @param bytes how many bytes had come
  */
 export const explainFailure = (error: unknown, url: URL, bytes: number): StemError => {
   const known = causes(error).find((cause) => cause instanceof StemError)
   if (known) return known
-  const blocked = causes(error).find(isBlockedAddress)
-  if (blocked) return new BlockedUrlError(url.host, 'its address is not a public one')
-  if (hasCode(error, 'ERR_UNSUPPORTED_PROTOCOL'))
-    return new BlockedUrlError(url.host, 'it redirects to what is not HTTP')
-  if (error instanceof TimeoutError) return explainTimeout(error, url, bytes)
-  if (isCutOff(error)) {
-    return new StemError('truncated', 'later', `${url.host} ended the transfer after ${bytes} bytes.`, { cause: error })
-  }
-  if (error instanceof RequestError) {
-    const reason = error.code ?? error.message
-    return new StemError('network', 'later', `${url.host} could not be reached (${reason}).`, { cause: error })
-  }
+  const failure = readRequestError(error, url.host)
+  if (failure instanceof StemError) return failure
+  if (failure) return explainRequestFailure(failure, bytes)
   throw error
+}
+
+const explainRequestFailure = (failure: RequestFailure, bytes: number): StemError => {
+  const { kind, host, message } = failure
+  const options = { cause: failure }
+  if (kind === 'silent') {
+    return new StemError('stalled', 'later', `${host} sent nothing for too long, after ${bytes} bytes.`, options)
+  }
+  if (kind === 'cut') {
+    return new StemError('truncated', 'later', `${host} ended the transfer after ${bytes} bytes.`, options)
+  }
+  return new StemError('network', 'later', message, options)
 }
 
 /**
@@ -53,19 +55,5 @@ export const parseRetryAfter = (header: string | undefined, now = Date.now()): n
   const ms = seconds ? Number(header) * 1000 : Date.parse(header) - now
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
-
-const explainTimeout = (error: TimeoutError, url: URL, bytes: number): StemError => {
-  const told = `${url.host} sent nothing for too long, after ${bytes} bytes`
-  if (error.event === 'socket' || error.event === 'response') {
-    return new StemError('stalled', 'later', `${told}.`, { cause: error })
-  }
-  return new StemError('network', 'later', `${url.host} could not be reached in time (${error.event}).`, {
-    cause: error,
-  })
-}
-
-const isCutOff = (error: unknown): boolean => error instanceof ReadError || hasCode(error, 'ERR_STREAM_PREMATURE_CLOSE')
-
-const hasCode = (error: unknown, code: string): boolean => (error as NodeJS.ErrnoException).code === code
 
 const causes = (error: unknown): Error[] => (error instanceof Error ? [error, ...causes(error.cause)] : [])

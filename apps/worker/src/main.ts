@@ -1,6 +1,8 @@
 import { configOrExit } from '@stems/config/environment'
+import { createClient } from '@stems/outgoing/client'
 import { createUrlGuard } from '@stems/outgoing/url-guard'
 import { createQueueCounter } from '@stems/queue/counts'
+import { createQuarantine } from '@stems/queue/quarantine'
 import { connectImpatiently, connectPatiently, disconnect } from '@stems/queue/redis'
 import { createSeparationsWorker } from '@stems/queue/separations-worker'
 import { createStemsWorker } from '@stems/queue/stems-worker'
@@ -17,6 +19,9 @@ import { createDownload } from './download.ts'
 import { createFinishSeparation } from './finish-separation.ts'
 import { createHealthServer } from './health-server.ts'
 import { addDiskMetrics, createWorkerMetrics } from './metrics.ts'
+import { createNoticeBlocked } from './notice-blocked.ts'
+import { createProviderApi } from './provider-api.ts'
+import { createReadback } from './readback.ts'
 import { createReadiness } from './readiness.ts'
 import { startReconcile } from './reconcile.ts'
 import { createSaveStem } from './save-stem.ts'
@@ -46,8 +51,28 @@ const watchdog = createWatchdog({
   log,
 })
 
+const quarantine = createQuarantine({
+  redis: statusRedis,
+  prefix: config.queuePrefix,
+  deadlineMs: SUBMIT_DEADLINE_MS,
+  ...config.quarantine,
+})
+const providerApi =
+  config.providerApi &&
+  createProviderApi({
+    ...config.providerApi,
+    allowPrivate: config.allowPrivate,
+    noticeBlocked: createNoticeBlocked({ metrics, log }),
+  })
+
 const separations = createSeparationsWorker({
   ...queue,
+  readback: createReadback({
+    mode: config.readback,
+    readRecord: providerApi?.readRecord,
+    setAside: quarantine.keep,
+    log,
+  }),
   attempts: config.attempts,
   begin: store.noteOpen,
   finish: createFinishSeparation({ store, metrics, log }),
@@ -60,7 +85,7 @@ const stems = createStemsWorker({
   backoffMs: config.backoffMs,
   startsPaused: true, // until the first look at the disk
   onActivity: () => watchdog.busy('stems'),
-  save: createSaveStem({ store, download: createDownload(createUrlGuard(config), config), metrics, log }),
+  save: createSaveStem({ store, download: createDownload(createClient(createUrlGuard(config)), config), metrics, log }),
 })
 const disk = createDiskReserve({ look: lookAtDisk, reserveBytes: config.reserveBytes, intake: stems, log })
 addDiskMetrics(metrics.registry, disk)
@@ -86,6 +111,7 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await Promise.all([stems.close(DRAIN_MS), separations.close()])
   await reconcile.close()
   await stuck.close()
+  await quarantine.close()
   await submitter.close()
   await counter.close()
   await health.close()

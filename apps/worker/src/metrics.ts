@@ -1,3 +1,4 @@
+import { BLOCK_REASONS } from '@stems/domain/errors'
 import type { QueueCounter } from '@stems/queue/counts'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { DiskReserve } from './disk-reserve.ts'
@@ -20,8 +21,16 @@ export const createWorkerMetrics = (counter: Pick<QueueCounter, 'count'>) => {
       }
     },
   })
+  const blockedUrls = new Counter({
+    name: 'stemkeeper_blocked_urls_total',
+    help: 'URLs that were not asked, by the rule that they broke',
+    labelNames: ['reason'] as const,
+    registers,
+  })
+  for (const reason of BLOCK_REASONS) blockedUrls.inc({ reason }, 0) // an alert sees a first time only from a zero
   return {
     registry,
+    blockedUrls,
     attempts: new Counter({
       name: 'stemkeeper_stem_attempts_total',
       help: 'Attempts to save a stem, by outcome',

@@ -1,7 +1,7 @@
 import { hasLinks, type Separation } from '@stems/domain/separation'
 import { objectionTo, suspicionOf } from '@stems/provider/confirm-links'
 import type { ReadRecord } from '@stems/provider/record-info'
-import type { Confirm } from '@stems/queue/adoption'
+import type { Confirm, Readback } from '@stems/queue/adoption'
 import type { Log } from '@stems/telemetry/log'
 
 // A record may lag behind its callback; one that lags this long belongs to a callback that nobody should have sent.
@@ -10,8 +10,10 @@ const LONGEST_LAG_MS = 3600_000
 export type ReadbackMode = 'off' | 'suspicious' | 'always'
 
 export type ReadbackOptions = {
-  mode: Exclude<ReadbackMode, 'off'>
-  readRecord: ReadRecord
+  mode: ReadbackMode
+  /** Needed where the mode is not `off`. */
+  readRecord: ReadRecord | undefined
+  setAside: Readback['setAside']
   log: Log
 }
 
@@ -19,11 +21,12 @@ export type ReadbackOptions = {
  * Compares callbacks with what the provider itself says of their tasks. The signature does not cover the links, and a token
  * says nothing of them either: who has learned one could make us save anything that lies on an allowed host.
  *
- * @returns a function that throws when the provider does not tell; the separation is then tried again later
+ * @returns `undefined` where every callback is believed. `confirm` throws when the provider does not tell; the separation is
+ * then tried again later.
  */
-export const createReadback =
-  ({ mode, readRecord, log }: ReadbackOptions): Confirm =>
-  async (separation, known) => {
+export const createReadback = ({ mode, readRecord, setAside, log }: ReadbackOptions): Readback | undefined => {
+  if (mode === 'off' || !readRecord) return undefined
+  const confirm: Confirm = async (separation, known) => {
     if (!hasLinks(separation)) return undefined // there is nothing to fetch
     const suspicion = suspicionOf(separation, known)
     if (mode === 'suspicious' && suspicion === undefined) return undefined
@@ -33,6 +36,8 @@ export const createReadback =
     else log.warn({ taskId, suspicion, objection }, 'readback.refused: the callback is in quarantine')
     return objection
   }
+  return { confirm, setAside }
+}
 
 const compare = async (separation: Separation, readRecord: ReadRecord): Promise<string | undefined> => {
   const record = await readRecord(separation.taskId)

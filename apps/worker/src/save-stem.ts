@@ -1,4 +1,4 @@
-import { StemError } from '@stems/domain/errors'
+import { BlockedUrlError, StemError } from '@stems/domain/errors'
 import type { SavedStem } from '@stems/domain/manifest'
 import type { StemJob } from '@stems/queue/jobs'
 import type { Attempt } from '@stems/queue/stems-worker'
@@ -7,11 +7,14 @@ import type { Log } from '@stems/telemetry/log'
 import { identifyAudio } from './audio-check.ts'
 import type { DownloadFile } from './download.ts'
 import type { WorkerMetrics } from './metrics.ts'
+import { createNoticeBlocked } from './notice-blocked.ts'
 
 export type SaveStemOptions = { store: StemStore; download: DownloadFile; metrics: WorkerMetrics; log: Log }
 
 /** Brings one stem home: stored already? download, check, publish. Safe to repeat at any point. */
 export const createSaveStem = ({ store, download, metrics, log }: SaveStemOptions) => {
+  const noticeBlocked = createNoticeBlocked({ metrics, log })
+
   const fetchStem = async ({ taskId, stem, url }: StemJob, attempt: Attempt): Promise<SavedStem> => {
     const part = await store.createPart(taskId, stem)
     try {
@@ -26,18 +29,19 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
       metrics.bytes.inc(bytes)
       return { status: 'saved', file, bytes, sha256, content_type: contentType, source_url: url, saved_at: savedAt }
     } catch (error) {
+      if (error instanceof BlockedUrlError) noticeBlocked(error, { taskId, stem })
       await (canGoOn(error) ? part.leave() : part.discard())
       throw error
     }
   }
 
-  // Several callbacks may have given several links. Only when all of them are dead is the stem given up.
+  // Several callbacks may have given several links, forged ones among them. Only when none serves is the stem given up.
   const fetchByAnyLink = async (job: StemJob, attempt: Attempt): Promise<SavedStem> => {
     const [next, ...rest] = job.otherUrls ?? []
     try {
       return await fetchStem(job, attempt)
     } catch (error) {
-      if (next === undefined || !isDeadLink(error)) throw error
+      if (next === undefined || !mayServeElsewhere(error)) throw error
       log.info({ taskId: job.taskId, stem: job.stem, reason: (error as Error).message }, 'stem.another_link')
       return fetchByAnyLink({ ...job, url: next, otherUrls: rest }, attempt)
     }
@@ -99,5 +103,5 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
 const canGoOn = (error: unknown): boolean =>
   error instanceof StemError && error.verdict === 'later' && error.code !== 'store'
 
-const isDeadLink = (error: unknown): boolean =>
-  error instanceof StemError && (error.verdict === 'refresh-url' || error.code === 'not_audio')
+const mayServeElsewhere = (error: unknown): boolean =>
+  error instanceof StemError && (error.verdict === 'refresh-url' || ['blocked', 'not_audio'].includes(error.code))

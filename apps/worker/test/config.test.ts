@@ -29,7 +29,11 @@ test('the defaults are the documented ones', () => {
     maxBytes: 536_870_912,
     stallMs: 30_000,
     allowedHosts: ['.aiquickdraw.com', 'cdn1.suno.ai'],
+    allowedPorts: [443],
     allowPrivate: false,
+    readback: 'off',
+    providerApi: undefined,
+    quarantine: { limit: 1000, maxBytes: 67_108_864 },
   })
 })
 
@@ -51,7 +55,13 @@ test('every setting arrives where it belongs', () => {
       DOWNLOAD_MAX_BYTES: '5',
       DOWNLOAD_STALL_MS: '6',
       DOWNLOAD_ALLOWED_HOSTS: 'a.example, .b.example,*,[::1],127.0.0.1',
+      DOWNLOAD_ALLOWED_PORTS: '443, 8443',
       DOWNLOAD_ALLOW_PRIVATE: 'true',
+      CALLBACK_READBACK: 'suspicious',
+      PROVIDER_API_URL: 'https://api.kie.ai',
+      PROVIDER_API_KEY: 'key',
+      QUARANTINE_MAX: '8',
+      QUARANTINE_MAX_BYTES: '9',
     }),
   ).toMatchObject({
     redisUrl: 'rediss://u:p@redis:6380',
@@ -69,7 +79,11 @@ test('every setting arrives where it belongs', () => {
     maxBytes: 5,
     stallMs: 6,
     allowedHosts: ['a.example', '.b.example', '*', '[::1]', '127.0.0.1'],
+    allowedPorts: [443, 8443],
     allowPrivate: true,
+    readback: 'suspicious',
+    providerApi: { apiUrl: 'https://api.kie.ai', apiKey: 'key' },
+    quarantine: { limit: 8, maxBytes: 9 },
   })
 })
 
@@ -94,6 +108,16 @@ test.each([
   ['DOWNLOAD_ALLOWED_HOSTS', 'cdn1..suno.ai'],
   ['DOWNLOAD_ALLOWED_HOSTS', '.'],
   ['DOWNLOAD_ALLOWED_HOSTS', '10.0.0.0/8'],
+  ['DOWNLOAD_ALLOWED_PORTS', '0'],
+  ['DOWNLOAD_ALLOWED_PORTS', '65536'],
+  ['DOWNLOAD_ALLOWED_PORTS', 'https'],
+  ['DOWNLOAD_ALLOWED_PORTS', '443,8000-9000'],
+  ['CALLBACK_READBACK', 'sometimes'],
+  ['CALLBACK_READBACK', 'always'],
+  ['PROVIDER_API_URL', 'api.kie.ai'],
+  ['PROVIDER_API_URL', 'http://api.kie.ai'],
+  ['QUARANTINE_MAX', '0'],
+  ['QUARANTINE_MAX_BYTES', '64MB'],
 ])('%s=%s is a problem that names the variable', (name, value) => {
   expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name}: `))])
 })

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
+import { createClient } from '@stems/outgoing/client'
 import { createUrlGuard, type UrlRules } from '@stems/outgoing/url-guard'
 import { createFileStore } from '@stems/store/file-store'
 import type { Part } from '@stems/store/stem-store'
@@ -23,8 +24,14 @@ const startDownload = async ({
   onTestFinished(() => provider.close())
   const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-download-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  const guard = createUrlGuard({ allowedHosts: ['127.0.0.1'], allowPrivate: true, ...rules })
-  const client = createDownload(guard, { maxBytes, stallMs, trickle })
+  const guard = createUrlGuard({
+    allowedHosts: ['127.0.0.1'],
+    allowedPorts: [443],
+    allowPrivate: true,
+    settingNames: { hosts: 'HOSTS', ports: 'PORTS' },
+    ...rules,
+  })
+  const client = createDownload(createClient(guard), { maxBytes, stallMs, trickle })
   const store = createFileStore(folder)
   const steps: [number, number | null][] = []
   const targets: Writable[] = []
@@ -262,8 +269,8 @@ test.each([
   ['another host', 'http://localhost:1/x.mp3', 'localhost'],
   ['another host without a scheme', '//elsewhere.example/x.mp3', 'elsewhere.example'],
   ['an address of a cloud’s metadata', 'http://169.254.169.254/latest', '169.254.169.254'],
-  ['a file', 'file:///etc/passwd', ''],
-  ['another protocol', 'ftp://127.0.0.1/x.mp3', ''],
+  ['a file', 'file:///etc/passwd', 'file:'],
+  ['another protocol', 'ftp://127.0.0.1/x.mp3', '127.0.0.1.*ftp:'],
 ])('a redirect to %s is refused by name', async (_what, to, named) => {
   const { provider, download } = await startDownload()
   provider.behave('/old', { kind: 'redirect', to })

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildManifest, savedStemSchema } from '@stems/domain/manifest'
+import { createClient } from '@stems/outgoing/client'
 import { createUrlGuard } from '@stems/outgoing/url-guard'
 import { createFileStore } from '@stems/store/file-store'
 import type { StemStore } from '@stems/store/stem-store'
@@ -23,16 +24,24 @@ const startSaving = async (change: (store: StemStore, folder: string) => StemSto
   const lines: Record<string, unknown>[] = []
   const store = createFileStore(folder)
   const metrics = createWorkerMetrics({ count: async () => ({}) })
-  const guard = createUrlGuard({ allowedHosts: ['127.0.0.1'], allowPrivate: true })
+  const guard = createUrlGuard({
+    allowedHosts: ['127.0.0.1'],
+    allowedPorts: [443],
+    allowPrivate: true,
+    settingNames: { hosts: 'DOWNLOAD_ALLOWED_HOSTS', ports: 'DOWNLOAD_ALLOWED_PORTS' },
+  })
   const saveStem = createSaveStem({
     store: change(store, folder),
-    download: createDownload(guard, { maxBytes: 1_000_000, stallMs: 60_000 }),
+    download: createDownload(createClient(guard), { maxBytes: 1_000_000, stallMs: 60_000 }),
     metrics,
     log: createLog('worker', 'info', { write: (line) => void lines.push(JSON.parse(line)) }),
   })
   const job = (path = PATH) => ({ taskId: 'task-1', stem: 'drums', url: provider.url + path })
-  const save = (path = PATH) =>
-    saveStem(job(path), { number: 1, signal: new AbortController().signal, progress: () => {} })
+  const save = (path = PATH, otherUrls?: string[]) =>
+    saveStem(
+      { ...job(path), ...(otherUrls ? { otherUrls } : {}) },
+      { number: 1, signal: new AbortController().signal, progress: () => {} },
+    )
   const record = async (saved: Awaited<ReturnType<typeof save>>) => {
     const stems = [{ name: 'drums', url: saved.source_url }]
     const at = '2026-01-01T00:00:00.000Z'
@@ -98,13 +107,53 @@ test.each([
   ['is no audio', { kind: 'answer', status: 200, body: '<html>no</html>' }, 'not_audio'],
   ['is gone', { kind: 'answer', status: 404 }, 'gone'],
   ['is too large', { kind: 'answer', status: 200, headers: { 'content-length': '9999999' } }, 'too_large'],
-  ['leads elsewhere', { kind: 'redirect', to: 'http://localhost:1/' }, 'blocked'],
 ] as const)('a stem that %s leaves no file, no part, and one line that says why', async (_how, behaviour, code) => {
   const { provider, save, files, lines } = await startSaving()
   provider.behave(PATH, behaviour)
   await expect(save()).rejects.toMatchObject({ code })
   expect(await files()).toEqual([])
   expect(lines).toMatchObject([{ msg: 'stem.attempted', outcome: code, error: expect.any(String) }])
+})
+
+test.each([
+  ['the host', 'http://elsewhere.example/x.mp3', 'elsewhere.example'],
+  ['the scheme', 'ftp://127.0.0.1/x.mp3', '127.0.0.1'],
+  ['the credentials', 'http://user:hunter2@127.0.0.1/x.mp3', '127.0.0.1'],
+])(
+  'a link that breaks the rule for %s is counted and warned of, and its stem leaves nothing',
+  async (rule, to, host) => {
+    const { provider, save, files, lines, metrics } = await startSaving()
+    const reason = rule.split(' ')[1] as string
+    provider.behave(PATH, { kind: 'redirect', to })
+    await expect(save()).rejects.toMatchObject({ code: 'blocked', verdict: 'never', reason })
+
+    expect(await files()).toEqual([])
+    expect(lines).toMatchObject([
+      { level: 'warn', msg: 'url.blocked', taskId: 'task-1', stem: 'drums', host, reason },
+      { msg: 'stem.attempted', outcome: 'blocked' },
+    ])
+    expect(JSON.stringify(lines)).not.toContain('hunter2')
+    expect(await metrics.registry.metrics()).toContain(`stemkeeper_blocked_urls_total{reason="${reason}"} 1`)
+  },
+)
+
+test('every reason for a block has a figure from the start, so that an alert sees the first one', async () => {
+  const { metrics } = await startSaving()
+  const figures = (await metrics.registry.metrics()).match(/^stemkeeper_blocked_urls_total\{.*$/gm)
+  expect(figures?.sort()).toEqual(
+    ['address', 'credentials', 'host', 'port', 'scheme'].map(
+      (reason) => `stemkeeper_blocked_urls_total{reason="${reason}"} 0`,
+    ),
+  )
+})
+
+test('a forged link does not cost a stem that a genuine one brings home, and is warned of all the same', async () => {
+  const { provider, save, lines } = await startSaving()
+  provider.behave('/forged', { kind: 'redirect', to: 'http://elsewhere.example/x.mp3' })
+  expect(await save('/forged', [provider.url + PATH])).toMatchObject({ sha256: provider.file(PATH).sha256 })
+  expect(lines).toContainEqual(
+    expect.objectContaining({ level: 'warn', msg: 'url.blocked', host: 'elsewhere.example' }),
+  )
 })
 
 test('a stem that is cut leaves what has come for the next attempt, which leaves nothing but the stem', async () => {

@@ -42,17 +42,29 @@ export class StemError extends Error {
   }
 }
 
-/** The URL may not be fetched under this configuration. Its host is named, so that a provider's move is noticed. */
+/** Which rule an URL broke. `address`: it leads to what is not a public address. */
+export const BLOCK_REASONS = ['scheme', 'credentials', 'address', 'host', 'port'] as const
+export type BlockReason = (typeof BLOCK_REASONS)[number]
+
+/** The URL may not be asked under this configuration. Its host is named, so that a provider's move is noticed. */
 export class BlockedUrlError extends StemError {
   readonly host: string
+  readonly reason: BlockReason
 
-  constructor(host: string, reason: string) {
-    super(
-      'blocked',
-      'never',
-      `${host} was not asked: ${reason}. If the provider serves from it, add it to DOWNLOAD_ALLOWED_HOSTS and replay.`,
-    )
+  /**
+   * @param host as the URL names it; never more of the URL than that, for links and API calls hold secrets
+   * @param what is wrong with it, in words
+   * @param options.setting the setting that would permit it, where there is one
+   */
+  constructor(
+    host: string,
+    what: string,
+    { reason = 'host', setting }: { reason?: BlockReason; setting?: string | undefined } = {},
+  ) {
+    const remedy = setting ? ` If it is meant to be asked, add it to ${setting} and replay.` : ''
+    super('blocked', 'never', `${host} was not asked: ${what}.${remedy}`)
     this.host = host
+    this.reason = reason
   }
 }
 

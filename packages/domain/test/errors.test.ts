@@ -7,10 +7,15 @@ test('a stem error keeps its cause and the patience that was asked for', () => {
   expect(error).toMatchObject({ code: 'rate_limited', verdict: 'later', retryAfterMs: 5000, cause })
 })
 
-test('a blocked URL names its host and the setting that would allow it', () => {
-  const error = new BlockedUrlError('musicfile.example', 'the host is not listed')
-  expect(error).toMatchObject({ code: 'blocked', verdict: 'never', host: 'musicfile.example' })
-  expect(error.message).toMatch(/musicfile\.example.*the host is not listed.*DOWNLOAD_ALLOWED_HOSTS/)
+test('a blocked URL names its host, which rule it broke, and the setting that would permit it', () => {
+  const error = new BlockedUrlError('musicfile.example', 'the host is not listed', { setting: 'NOTIFY_URL' })
+  expect(error).toMatchObject({ code: 'blocked', verdict: 'never', host: 'musicfile.example', reason: 'host' })
+  expect(error.message).toMatch(/musicfile\.example.*the host is not listed.*NOTIFY_URL/)
+})
+
+test('a blocked URL that no setting would permit advises none', () => {
+  const error = new BlockedUrlError('10.0.0.1', 'its address is private', { reason: 'address' })
+  expect(error).toMatchObject({ reason: 'address', message: '10.0.0.1 was not asked: its address is private.' })
 })
 
 test('a dead link asks for a fresh one', () => {

@@ -1,49 +1,95 @@
-import { BlockedUrlError } from '@stems/domain/errors'
+import { lookup as systemLookup } from 'node:dns'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import type { LookupFunction } from 'node:net'
+import { BlockedUrlError, type BlockReason } from '@stems/domain/errors'
 import { RequestFilteringHttpAgent, RequestFilteringHttpsAgent } from 'request-filtering-agent'
+import { isLocalhost, isPublicAddress, literalAddress } from './address.ts'
 
 export type UrlRules = {
-  /** Exact hosts; a leading dot stands for a domain and all below it; `*` for any host. */
+  /** Exact hosts; a leading dot stands for a domain and all below it; `*` for any public host. */
   allowedHosts: readonly string[]
+  allowedPorts: readonly number[]
   /** Permits http, other ports, and private or loopback addresses: for development and tests only. */
   allowPrivate: boolean
+  /** The settings that hold the rules, for the words of a refusal. */
+  settingNames: { hosts: string; ports: string }
+}
+
+/** The way from a name to addresses. */
+export type Resolving = {
+  /** In place of the system's resolver. */
+  lookup?: LookupFunction
+  /** Addresses that count as public: for tests, which have no public address that they could listen on. */
+  alsoPublic?: readonly string[]
 }
 
 /**
  * Decides where requests may go. A verified callback does not make its URLs safe: its signature does not cover them.
- * `check` judges a URL before it is asked, a redirect's target too; `agents` judge the address that a name leads to, at
- * the moment of connecting, so that a name cannot change its mind in between.
+ * `check` judges a URL before it is asked, a redirect's target too, and every address that is written out in it.
+ * `agents` judge the addresses that a name leads to, and connect to those that they have judged: a name cannot change
+ * its mind in between.
  */
-export const createUrlGuard = ({ allowedHosts, allowPrivate }: UrlRules) => {
-  const options = { keepAlive: false, maxSockets: Number.POSITIVE_INFINITY }
+export const createUrlGuard = (rules: UrlRules, { lookup = systemLookup, alsoPublic = [] }: Resolving = {}) => {
+  const isPublic = (address: string) => isPublicAddress(address) || alsoPublic.includes(address)
+  // The filtering agents are a second net: they judge by themselves what our lookup let pass. Literals, for which Node
+  // calls no lookup, are theirs too.
+  const options = {
+    keepAlive: false,
+    lookup: rules.allowPrivate ? lookup : publicOnly(lookup, isPublic),
+    allowIPAddressList: [...alsoPublic],
+  }
   return {
     /** @throws {BlockedUrlError} */
     check: (url: URL): void => {
-      const reason = objection(url, allowPrivate) ?? (isAllowed(url, allowedHosts) ? undefined : NOT_LISTED)
-      if (reason) throw new BlockedUrlError(url.host || url.protocol, reason)
+      const found = objection(url, rules, isPublic)
+      if (found) throw new BlockedUrlError(url.host || url.protocol, found.what, found)
     },
-    /** `undefined` where every address may be connected to. */
-    agents: allowPrivate
-      ? undefined
+    agents: rules.allowPrivate
+      ? { http: new HttpAgent(options), https: new HttpsAgent(options) }
       : { http: new RequestFilteringHttpAgent(options), https: new RequestFilteringHttpsAgent(options) },
   }
 }
 
 export type UrlGuard = ReturnType<typeof createUrlGuard>
 
-/** Did an agent of the guard refuse to connect? Its errors carry no code of their own. */
-export const isBlockedAddress = (error: Error): boolean => /\bis not allowed\b/.test(error.message)
+const NOT_PUBLIC = 'its address is not a public one'
 
-const NOT_LISTED = 'the host is not in DOWNLOAD_ALLOWED_HOSTS'
+type Objection = { reason: BlockReason; what: string; setting?: string }
 
-const objection = (url: URL, allowPrivate: boolean): string | undefined => {
-  if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) return `${url.protocol} is not https:`
-  if (url.username !== '' || url.password !== '') return 'the URL carries credentials'
-  if (url.port !== '' && !allowPrivate) return `port ${url.port} is not the default one`
+const objection = (url: URL, rules: UrlRules, isPublic: (address: string) => boolean): Objection | undefined => {
+  const { allowedHosts, allowedPorts, allowPrivate, settingNames } = rules
+  if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) {
+    return { reason: 'scheme', what: `${url.protocol} is not https:` }
+  }
+  if (url.username !== '' || url.password !== '') return { reason: 'credentials', what: 'the URL carries credentials' }
+  const literal = literalAddress(url)
+  const mayBePublic = literal === undefined ? !isLocalhost(url) : isPublic(literal)
+  if (!mayBePublic && !allowPrivate) return { reason: 'address', what: NOT_PUBLIC }
+  if (!isListed(url, allowedHosts)) {
+    return { reason: 'host', what: `the host is not in ${settingNames.hosts}`, setting: settingNames.hosts }
+  }
+  const port = Number(url.port || 443)
+  if (!allowedPorts.includes(port) && !allowPrivate) {
+    return { reason: 'port', what: `port ${port} is not in ${settingNames.ports}`, setting: settingNames.ports }
+  }
   return undefined
 }
 
-const isAllowed = (url: URL, allowedHosts: readonly string[]): boolean => {
-  const host = url.hostname.toLowerCase().replace(/\.$/, '')
+// One bad address among several is enough: Node may try them all.
+const publicOnly =
+  (lookup: LookupFunction, isPublic: (address: string) => boolean): LookupFunction =>
+  (hostname, options, done) =>
+    lookup(hostname, options, (error, answer, family) => {
+      if (error) return done(error, answer, family)
+      const found = typeof answer === 'string' ? [answer] : answer.map(({ address }) => address)
+      const bad = found.find((address) => !isPublic(address))
+      if (bad === undefined) return done(null, answer, family)
+      done(new BlockedUrlError(hostname, `${NOT_PUBLIC} (${bad})`, { reason: 'address' }), answer, family)
+    })
+
+const isListed = ({ hostname }: URL, allowedHosts: readonly string[]): boolean => {
+  const host = hostname.toLowerCase().replace(/\.$/, '')
   return allowedHosts.some((given) => {
     const rule = given.toLowerCase()
     if (rule === '*') return true

@@ -1,0 +1,225 @@
+import { once } from 'node:events'
+import { get, type RequestListener } from 'node:http'
+import { getDefaultAutoSelectFamily } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { inspect } from 'node:util'
+import { BlockedUrlError } from '@stems/domain/errors'
+import { RequestFilteringHttpAgent } from 'request-filtering-agent'
+import { expect, test } from 'vitest'
+import { type Client, createClient } from '../src/client.ts'
+import { createUrlGuard, type Resolving, type UrlGuard, type UrlRules } from '../src/url-guard.ts'
+import { PRIVATE, PUBLIC, resolver, startFarSide, startPublicAndPrivate } from './far-sides.ts'
+import { PRIVATE_ADDRESSES } from './private-addresses.ts'
+
+const NAME = 'cdn.example'
+const TIMEOUTS = { connectMs: 20_000, idleMs: 20_000 }
+const RULES: UrlRules = {
+  allowedHosts: ['*'],
+  allowedPorts: [443],
+  allowPrivate: false,
+  settingNames: { hosts: 'HOSTS', ports: 'PORTS' },
+}
+
+const fetchWith = (client: Client, link: string, redirects = 5) =>
+  client.request(new URL(link), { timeouts: TIMEOUTS, redirects })
+
+/**
+ * A far side under a name that resolves as told, beside a trap on 127.0.0.1 that nobody may reach. The rules are those of
+ * production, but for one thing: the far side has no certificate, so that it alone may be asked by http.
+ */
+const startWorld = async (answer: RequestListener, { answers = [[PUBLIC]], rules = {} }: WorldOptions = {}) => {
+  const { open, trap } = await startPublicAndPrivate(answer)
+  const lookup = resolver(...answers)
+  const resolving: Resolving = { lookup, alsoPublic: [PUBLIC] }
+  const guard = createUrlGuard({ ...RULES, allowedPorts: [443, open.port], ...rules }, resolving)
+  const origin = `http://${NAME}:${open.port}`
+  const lenient: UrlGuard = { ...guard, check: (url) => void (url.href.startsWith(`${origin}/`) || guard.check(url)) }
+  const client = createClient(lenient)
+  const ask = (link: string, redirects?: number) => fetchWith(client, link.replace('TRAP', `${trap.port}`), redirects)
+  return { ask, client, origin, open, trap, lookup }
+}
+type WorldOptions = { answers?: string[][]; rules?: Partial<UrlRules> }
+
+const blocked = (reason: string, host: string) =>
+  expect.objectContaining({ code: 'blocked', verdict: 'never', reason, host: expect.stringContaining(host) })
+
+const plain: RequestListener = (_request, response) => response.end('a song')
+
+test('a name that leads to a public address is asked', async () => {
+  const { ask, origin, open, trap } = await startWorld(plain)
+  const { status, body, url } = await ask(`${origin}/x.mp3`)
+  expect([status, await text(body), url.href]).toEqual([200, 'a song', `${origin}/x.mp3`])
+  expect([open.paths, trap.connections()]).toEqual([['/x.mp3'], 0])
+})
+
+test('a name that answers a public address first and 127.0.0.1 next is asked once, and then refused', async () => {
+  const { ask, origin, open, trap, lookup } = await startWorld(plain, { answers: [[PUBLIC], [PRIVATE]] })
+  expect((await ask(`${origin}/first`)).status).toBe(200)
+  await expect(ask(`${origin}/next`)).rejects.toEqual(blocked('address', NAME))
+
+  expect(open.paths).toEqual(['/first'])
+  expect(trap.connections()).toBe(0)
+  expect(lookup.asked).toEqual([NAME, NAME]) // one look for each: what was judged is what was connected to
+})
+
+test('a name that changes its mind between a redirect and its target is refused', async () => {
+  const toItself: RequestListener = (_request, response) => response.writeHead(302, { location: '/next' }).end()
+  const { ask, origin, open, trap } = await startWorld(toItself, { answers: [[PUBLIC], [PRIVATE]] })
+  await expect(ask(`${origin}/first`)).rejects.toEqual(blocked('address', NAME))
+  expect([open.paths, trap.connections()]).toEqual([['/first'], 0])
+})
+
+test.each([
+  ['a public one and 127.0.0.1', [PUBLIC, PRIVATE]],
+  ['127.0.0.1 and a public one', [PRIVATE, PUBLIC]],
+  ['a public one and ::1', [PUBLIC, '::1']],
+  ['one of each family, the older one private', ['2606:4700::1111', PRIVATE]],
+  ['many public ones and a private one', [PUBLIC, PUBLIC, PUBLIC, '10.0.0.1']],
+])('a name with several addresses, %s, is refused as a whole', async (_what, addresses) => {
+  expect(getDefaultAutoSelectFamily()).toBe(true) // Node would try them all
+  const { ask, origin, open, trap } = await startWorld(plain, { answers: [addresses] })
+  await expect(ask(`${origin}/x.mp3`)).rejects.toEqual(blocked('address', NAME))
+  expect([open.connections(), trap.connections()]).toEqual([0, 0])
+})
+
+test.each(PRIVATE_ADDRESSES)('a name that leads to %s is refused at the moment of connecting', async (address) => {
+  const trap = await startFarSide(plain)
+  const lookup = resolver([address])
+  const client = createClient(createUrlGuard({ ...RULES, allowedPorts: [trap.port] }, { lookup }))
+  const asking = fetchWith(client, `https://${NAME}:${trap.port}/x.mp3`)
+
+  await expect(asking).rejects.toEqual(blocked('address', NAME))
+  await expect(asking).rejects.toThrow(`(${address})`)
+  expect(lookup.asked).toEqual([NAME])
+  expect(trap.connections()).toBe(0)
+})
+
+test('the resolver of this machine is judged like any other', async () => {
+  const trap = await startFarSide(plain)
+  const { agents } = createUrlGuard(RULES)
+  const request = get({ host: 'localhost', port: trap.port, agent: agents.http })
+  const [error] = await once(request, 'error')
+  expect(error).toBeInstanceOf(BlockedUrlError)
+  expect(trap.connections()).toBe(0)
+})
+
+test.each(['127.0.0.1', '127.0.0.2', '0.0.0.0', '::1', '::ffff:127.0.0.1', '10.0.0.1', '169.254.169.254'])(
+  'the agents refuse the literal %s by themselves, for which Node calls no lookup',
+  async (host) => {
+    const trap = await startFarSide(plain)
+    const request = get({ host, port: trap.port, agent: createUrlGuard(RULES).agents.http })
+    const [error] = await once(request, 'error')
+    expect(error).toMatchObject({ message: expect.stringMatching(/is not allowed/) })
+    expect(trap.connections()).toBe(0)
+  },
+)
+
+test('both nets are up where private addresses are not permitted', () => {
+  expect(createUrlGuard(RULES).agents.http).toBeInstanceOf(RequestFilteringHttpAgent)
+})
+
+test.each([
+  ['the loopback address', 'https://127.0.0.1:TRAP/x', 'address', '127.0.0.1'],
+  ['the loopback address as a number', 'https://2130706433:TRAP/x', 'address', '127.0.0.1'],
+  ['the loopback address in hexadecimal', 'https://0x7f.1:TRAP/x', 'address', '127.0.0.1'],
+  ['the loopback address in full-width digits', 'https://１２７.0.0.1:TRAP/x', 'address', '127.0.0.1'],
+  ['the loopback address without a scheme', '//127.0.0.1:TRAP/x', 'scheme', '127.0.0.1'],
+  ['the loopback address of IPv6', 'https://[::1]:TRAP/x', 'address', '[::1]'],
+  ['an embedded address', 'https://[::127.0.0.1]:TRAP/x', 'address', '[::7f00:1]'],
+  ['a mapped address', 'https://[::ffff:7f00:1]:TRAP/x', 'address', '[::ffff:7f00:1]'],
+  ['any address of this machine', 'https://0.0.0.0:TRAP/x', 'address', '0.0.0.0'],
+  ['localhost', 'https://localhost:TRAP/x', 'address', 'localhost'],
+  ['localhost with a dot', 'https://localhost.:TRAP/x', 'address', 'localhost.'],
+  ['metadata', 'https://169.254.169.254/latest/meta-data', 'address', '169.254.169.254'],
+  ['plain http', 'http://cdn2.example:TRAP/x', 'scheme', 'cdn2.example'],
+  ['another protocol', 'ftp://cdn.example/x', 'scheme', 'cdn.example'],
+  ['a file', 'file:///etc/passwd', 'scheme', 'file:'],
+  ['data', 'data:audio/mpeg;base64,AAAA', 'scheme', 'data:'],
+  ['a socket of this machine', 'unix:/var/run/docker.sock:/images', 'scheme', 'unix:'],
+  ['an URL with credentials', 'https://u:hunter2@cdn.example:TRAP/x', 'credentials', 'cdn.example'],
+  ['the same host with credentials', 'http://u:hunter2@SAME/x', 'scheme', 'cdn.example'],
+  ['another port', 'https://cdn.example:22/x', 'port', 'cdn.example:22'],
+  ['another host', 'https://elsewhere.example/x', 'host', 'elsewhere.example'],
+])('a redirect to %s is refused, and goes nowhere', async (_what, to, reason, host) => {
+  const answer: RequestListener = ({ socket }, response) => {
+    const port = `${socket.localPort}`
+    const location = to.replace('TRAP', port).replace('SAME', `${NAME}:${port}`)
+    response.writeHead(302, { location: Buffer.from(location).toString('latin1') }).end()
+  }
+  const rules = { allowedHosts: [NAME, 'cdn2.example', PRIVATE] }
+  const { ask, origin, open, trap, lookup } = await startWorld(answer, { rules })
+  const asking = ask(`${origin}/old`)
+
+  await expect(asking).rejects.toEqual(blocked(reason, host))
+  await expect(asking).rejects.not.toThrow('hunter2')
+  expect([open.paths, trap.connections(), lookup.asked]).toEqual([['/old'], 0, [NAME]])
+})
+
+test('a redirect to a name that leads to a private address is refused when it is connected to', async () => {
+  const answer: RequestListener = ({ socket }, response) =>
+    response.writeHead(302, { location: `https://inside.example:${socket.localPort}/x` }).end()
+  const { ask, origin, trap, lookup } = await startWorld(answer, { answers: [[PUBLIC], [PRIVATE]] })
+  await expect(ask(`${origin}/old`)).rejects.toEqual(blocked('address', 'inside.example'))
+  expect([trap.connections(), lookup.asked]).toEqual([0, [NAME, 'inside.example']])
+})
+
+test.each([301, 302, 303, 307, 308])(
+  'a redirect with status %i to where requests may go is followed',
+  async (status) => {
+    const location = Buffer.from('/новый?x').toString('latin1') // as many servers send it: UTF-8 as it is
+    const { ask, origin } = await startWorld((request, response) => {
+      if (request.url === '/old') response.writeHead(status, { location }).end()
+      else response.end(request.url)
+    })
+    const { body, url } = await ask(`${origin}/old`)
+    expect(await text(body)).toBe(encodeURI('/новый?x'))
+    expect(url.pathname).toBe(encodeURI('/новый'))
+  },
+)
+
+test('redirects are followed as often as was asked for, and then given up', async () => {
+  const round: RequestListener = (_request, response) => response.writeHead(302, { location: '/round' }).end()
+  const { ask, origin, open } = await startWorld(round)
+  await expect(ask(`${origin}/round`, 3)).rejects.toMatchObject({ kind: 'unreachable', detail: 'too many redirects' })
+  expect(open.paths).toHaveLength(4)
+  expect(await ask(`${origin}/round`, 0)).toMatchObject({ status: 302 })
+})
+
+test('a body that breaks off fails as a request does, whoever reads it, and shows nothing of the request', async () => {
+  const { ask, origin } = await startWorld((_request, response) => {
+    response.writeHead(200, { 'content-length': '9' }).write('a song', () => response.destroy())
+  })
+  const { body } = await ask(`${origin}/x.mp3?token=hunter2`)
+  const error = await text(body).catch((error) => error)
+  expect(error).toMatchObject({ name: 'RequestFailure', kind: 'cut', host: new URL(origin).host })
+  expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('hunter2')
+})
+
+test.each([{ headers: { Authorization: 'Bearer x' } }, { headers: { 'x-api-key': 'x' } }, { method: 'POST' as const }])(
+  'what is meant for one host only cannot be told to follow redirects: %j',
+  async (options) => {
+    const { client, origin, open } = await startWorld(plain)
+    const asking = client.request(new URL(origin), { timeouts: TIMEOUTS, redirects: 1, ...options })
+    await expect(asking).rejects.toThrow(/must not follow redirects/)
+    expect(open.connections()).toBe(0)
+  },
+)
+
+test('where private addresses are permitted, they are reached by name and by number', async () => {
+  const far = await startFarSide(plain)
+  const rules = { ...RULES, allowedHosts: [NAME, PRIVATE], allowPrivate: true }
+  const client = createClient(createUrlGuard(rules, { lookup: resolver([PRIVATE]) }))
+  for (const host of [NAME, PRIVATE]) {
+    expect(await text((await fetchWith(client, `http://${host}:${far.port}/`)).body)).toBe('a song')
+  }
+})
+
+test('an URL that is changed after it was judged leads nowhere else', async () => {
+  const { client, origin, open, trap } = await startWorld(plain)
+  const url = new URL(`${origin}/x.mp3`)
+  const asking = client.request(url, { timeouts: TIMEOUTS })
+  url.hostname = PRIVATE
+  const answer = await asking
+  expect([await text(answer.body), answer.url.hostname]).toEqual(['a song', NAME])
+  expect([open.paths, trap.connections()]).toEqual([['/x.mp3'], 0])
+})

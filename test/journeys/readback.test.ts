@@ -1,0 +1,149 @@
+import { expect, test } from 'vitest'
+import type { StandInProvider } from '../../scripts/stand-in/provider.ts'
+import { startSystem } from '../support/system.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const KEY = 'a-key-of-the-provider-api'
+const RECORD = '/api/v1/vocal-removal/record-info?taskId='
+
+const callback = (taskId: string, links: Record<string, string>) => ({
+  code: 200,
+  msg: 'done',
+  data: { task_id: taskId, vocal_separation_info: links },
+})
+
+const tellRecord = (
+  provider: StandInProvider,
+  taskId: string,
+  response: Record<string, string> | null,
+  flag = 'SUCCESS',
+) =>
+  provider.alwaysBehave(RECORD + taskId, {
+    kind: 'answer',
+    status: 200,
+    body: JSON.stringify({ code: 200, msg: 'success', data: { taskId, response, successFlag: flag } }),
+  })
+
+const start = async (mode: 'off' | 'suspicious' | 'always', ingress: Record<string, string> = {}) => {
+  const system = await startSystem({ ingress, workers: 0 })
+  const { url } = system.provider
+  const worker = await system.addWorker({ CALLBACK_READBACK: mode, PROVIDER_API_URL: url, PROVIDER_API_KEY: KEY })
+  return { ...system, url, worker }
+}
+
+test('a callback that the provider bears out is fetched, and the key goes to the provider alone', async () => {
+  const { provider, url, post, finished } = await start('always')
+  tellRecord(provider, 'honest', { vocalUrl: `${url}/v.mp3`, instrumentalUrl: `${url}/i.mp3` })
+
+  await post(callback('honest', { vocal_url: `${url}/v.mp3`, instrumental_url: `${url}/i.mp3` }))
+
+  expect((await finished('honest')).status).toBe('complete')
+  expect(provider.requests(`${RECORD}honest`)).toMatchObject([{ authorization: `Bearer ${KEY}` }])
+  expect(provider.requests('/v.mp3')[0]).not.toHaveProperty('authorization')
+})
+
+test('of a forged callback nothing is fetched; it is in quarantine with the reason, and the honest one comes home', async () => {
+  const { provider, url, post, finished, queue, worker } = await start('always')
+  tellRecord(provider, 'task-1', { vocalUrl: `${url}/v.mp3`, drumsUrl: `${url}/d.mp3` })
+
+  await post(callback('task-1', { vocal_url: `${url}/forged.mp3`, drums_url: `${url}/d.mp3` }))
+
+  const failed = await finished('task-1')
+  expect(failed).toMatchObject({
+    status: 'failed',
+    stems: { vocal: { status: 'failed', error: { code: 'unconfirmed' } }, drums: { status: 'failed' } },
+  })
+  expect(provider.hits('/forged.mp3') + provider.hits('/d.mp3')).toBe(0)
+  const [entry] = await queue('quarantine').getWaiting()
+  expect(entry?.data).toMatchObject({
+    kind: 'unconfirmed',
+    taskId: 'task-1',
+    reason: expect.stringMatching(/another link, or none, for vocal$/),
+    payload: { stems: [{ name: 'vocal', url: `${url}/forged.mp3` }, { name: 'drums' }] },
+  })
+  await worker.logged('the refusal', (line) => line.msg.startsWith('readback.refused') && line.taskId === 'task-1')
+
+  await post(callback('task-1', { vocal_url: `${url}/v.mp3`, drums_url: `${url}/d.mp3` }))
+
+  const complete = await finished('task-1', ({ status }) => status === 'complete')
+  expect(complete.stems.vocal).toMatchObject({ status: 'saved', source_url: `${url}/v.mp3` })
+  expect(provider.hits('/forged.mp3')).toBe(0)
+})
+
+test('a forged callback takes nothing away from what is home', async () => {
+  const { provider, url, post, finished, manifest, queue } = await start('always')
+  tellRecord(provider, 'task-1', { vocalUrl: `${url}/v.mp3`, drumsUrl: `${url}/gone.mp3` })
+  provider.alwaysBehave('/gone.mp3', { kind: 'answer', status: 404 })
+  await post(callback('task-1', { vocal_url: `${url}/v.mp3`, drums_url: `${url}/gone.mp3` }))
+  const before = await finished('task-1')
+  expect(before.status).toBe('partial')
+
+  await post(callback('task-1', { vocal_url: `${url}/other.mp3`, drums_url: `${url}/forged.mp3` }))
+  await waitFor('the forged one is set aside', async () => (await queue('quarantine').getWaitingCount()) === 1)
+  await waitFor('the separation ends', async () => (await queue('separations').getCompletedCount()) === 1)
+
+  expect((await manifest('task-1'))?.stems.vocal).toEqual(before.stems.vocal)
+  expect(provider.hits('/other.mp3') + provider.hits('/forged.mp3')).toBe(0)
+})
+
+test.each([
+  ['knows no such task', JSON.stringify({ code: 200, msg: 'success', data: null }), /knows no task/],
+  [
+    'calls it failed',
+    JSON.stringify({
+      code: 200,
+      data: { successFlag: 'GENERATE_AUDIO_FAILED', response: null, errorMessage: 'too long' },
+    }),
+    /failed: too long/,
+  ],
+])('a callback for a task of which the provider %s is set aside', async (_what, body, reason) => {
+  const { provider, url, post, finished, queue } = await start('always')
+  provider.alwaysBehave(`${RECORD}task-1`, { kind: 'answer', status: 200, body })
+  await post(callback('task-1', { vocal_url: `${url}/v.mp3` }))
+  expect((await finished('task-1')).status).toBe('failed')
+  expect((await queue('quarantine').getWaiting())[0]?.data.reason).toMatch(reason)
+  expect(provider.hits('/v.mp3')).toBe(0)
+})
+
+test('while the provider does not tell, the callback waits, and nothing of it is fetched or lost', async () => {
+  const { provider, url, post, finished, queue } = await start('always')
+  provider.behave(`${RECORD}task-1`, { kind: 'answer', status: 503 }, { kind: 'answer', status: 200, body: '<html>' })
+  tellRecord(provider, 'task-1', { vocalUrl: `${url}/v.mp3` })
+  await post(callback('task-1', { vocal_url: `${url}/v.mp3` }))
+  await waitFor('it was asked in vain', () => provider.hits(`${RECORD}task-1`) === 2)
+  expect(provider.hits('/v.mp3')).toBe(0)
+
+  expect((await finished('task-1')).status).toBe('complete')
+  expect(await queue('quarantine').getWaitingCount()).toBe(0)
+})
+
+test('a record that lags behind its callback is asked again', async () => {
+  const { provider, url, post, finished } = await start('always')
+  tellRecord(provider, 'task-1', null, 'PENDING')
+  await post(callback('task-1', { vocal_url: `${url}/v.mp3` }))
+  await waitFor('it was asked', () => provider.hits(`${RECORD}task-1`) > 0)
+  tellRecord(provider, 'task-1', { vocalUrl: `${url}/v.mp3` })
+  expect((await finished('task-1')).status).toBe('complete')
+})
+
+test('a failure names no links, so the provider is not asked', async () => {
+  const { provider, post, finished } = await start('always')
+  await post({ code: 500, msg: 'failed', data: { task_id: 'task-1', vocal_separation_info: null } })
+  expect((await finished('task-1')).status).toBe('failed')
+  expect(provider.hits(`${RECORD}task-1`)).toBe(0)
+})
+
+test('switched off, the provider is never asked', async () => {
+  const { provider, url, post, finished } = await start('off')
+  await post(callback('task-1', { vocal_url: `${url}/v.mp3` }))
+  expect((await finished('task-1')).status).toBe('complete')
+  expect(provider.hits(`${RECORD}task-1`)).toBe(0)
+})
+
+test('where only suspicious callbacks are compared, one that nothing vouches for is', async () => {
+  const { provider, url, post, finished } = await start('suspicious', { CALLBACK_AUTH: 'none' })
+  tellRecord(provider, 'task-1', { vocalUrl: `${url}/v.mp3` })
+  await post(callback('task-1', { vocal_url: `${url}/forged.mp3` }), { path: '/callbacks/separation' })
+  expect((await finished('task-1')).status).toBe('failed')
+  expect(provider.hits('/forged.mp3')).toBe(0)
+})
