@@ -16,11 +16,14 @@ COPY --from=manifests /app ./
 # TypeScript is a devDependency of ours; npm keeps it all the same as a peer that one package can do without.
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --no-audit --no-fund --no-update-notifier --loglevel=error && \
-    rm -rf node_modules/typescript node_modules/@typescript node_modules/.bin/tsc
+    rm -rf node_modules/typescript node_modules/@typescript node_modules/.bin/tsc package-lock.json .npmrc
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
 WORKDIR /app
+# Whoever breaks in finds no package manager. (The layers below still carry these files; no container can reach them.)
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
+        /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-* /root/.npm /usr/bin/apt* /usr/bin/dpkg* /sbin/apk
 # The links node_modules/@stems/* → packages/* come along: Node strips types in the sources they lead to, which it would
 # not do in copies below node_modules.
 COPY --from=dependencies /app ./

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { checkImage } from './check-image.ts'
 import type { Checks } from './checks.ts'
 import { variablesOf } from './compose.ts'
 import type { Stage } from './stage.ts'
@@ -11,7 +12,9 @@ const CONFIGS = [
 ]
 
 /** What the files say fits together, and the secrets are real ones. */
-export const checkConfiguration = async ({ project, token, board }: Stage, { check }: Checks): Promise<void> => {
+export const checkConfiguration = async (stage: Stage, checks: Checks): Promise<void> => {
+  const { project, token, board } = stage
+  const { check } = checks
   await check('.env.example names every variable that the apps or docker-compose.yml read, and no other', () => {
     const compose = variablesOf('docker-compose.yml')
     const read = CONFIGS.flatMap(variablesOf).filter((name) => name !== 'PROVIDER_HOSTS' && name !== 'HOST_RULE')
@@ -65,6 +68,8 @@ export const checkConfiguration = async ({ project, token, board }: Stage, { che
       for (const secret of [token, board.password, redis.trim()]) assert.ok(!Env.join('\n').includes(secret), service)
     }
   })
+
+  await checkImage(stage, checks)
 }
 
 // Set by docker-compose.yml itself, nothing to configure.

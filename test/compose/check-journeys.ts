@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { publicLink } from '@stems/domain/link'
 import type { Manifest } from '@stems/domain/manifest'
 import { type CallbackBody, documentedPayload, stemLinks } from '../../scripts/stand-in/payloads.ts'
 import type { Checks } from './checks.ts'
@@ -104,7 +105,7 @@ export const assertAllSaved = async (
     assert.ok(saved?.status === 'saved', stem)
     assert.equal(saved.file, `${stem}.mp3`)
     assert.equal(saved.content_type, 'audio/mpeg')
-    assert.equal(saved.source_url, link)
+    assert.equal(saved.source_url, publicLink(link))
     assert.equal(saved.sha256, sha256Of(link), `${stem}: what the manifest says`)
     assert.equal(files[saved.file], sha256Of(link), `${stem}: what the file is`)
   }
