@@ -1,54 +1,196 @@
 import { createHash } from 'node:crypto'
-import { Queue } from 'bullmq'
+import { redactLinks } from '@stems/domain/link'
+import { type Separation, separationSchema } from '@stems/domain/separation'
+import { type Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
-import { QUEUES, type QuarantineJob, RETENTION_S } from './jobs.ts'
+import { QUEUES, type QuarantineJob } from './jobs.ts'
+import { QueueAwayError } from './listing.ts'
+import { type Bounds, createDoorkeeper, createTurns } from './quarantine-bounds.ts'
+import { createSeal } from './seal.ts'
+import type { SubmitAnswer } from './submit.ts'
 
-/** The quarantine holds as much as it may. */
-export class QuarantineFullError extends Error {
-  constructor(limit: number) {
-    super(`the quarantine holds ${limit} payloads, as many as it may; look into them on the board`)
-    this.name = 'QuarantineFullError'
-  }
+export type QuarantineOptions = {
+  /** A connection that fails fast; it stays the caller's to close. */
+  redis: Redis
+  prefix: string
+  /** After which a Redis that has not answered counts as away. */
+  deadlineMs: number
+} & Bounds
+
+/** A payload in the quarantine. */
+export type QuarantineEntry = QuarantineJob & { id: string }
+
+/** How an entry is tried again. */
+export type Release = {
+  /** @throws when the payload cannot be read yet; the message becomes the reason */
+  parse: (payload: unknown, receivedAt: string) => Separation
+  submit: (separation: Separation) => Promise<SubmitAnswer>
+  /** Only entries of these tasks; all where it is left out. */
+  taskIds?: string[] | undefined
 }
 
-export type QuarantineOptions = { redis: Redis; prefix: string; limit: number; deadlineMs: number }
+/**
+ * What has become of an entry: its separation is in the queue, or it stays, for this reason. What the provider's record did
+ * not bear out stays unless its task is named: it is then compared once more.
+ */
+export type Released = { id: string; taskId: string } & (
+  | { answer: SubmitAnswer }
+  | { answer: 'unreadable' | 'unconfirmed'; reason: string }
+)
+
+const LONGEST_REASON = 1000 // a parser may complain about each of ten thousand fields
 
 /**
- * Keeps verified payloads of a shape that this version does not know, whole, until somebody looks.
- *
- * @param redis a connection that fails fast; it stays the caller's to close
- * @param limit how many payloads it may hold
- * @param deadlineMs after which a payload that Redis has not acknowledged is given up
+ * Keeps verified payloads that this version cannot read, whole, until a later version can; and callbacks that the
+ * provider's record does not bear out. They are waiting jobs of a queue without workers. What opens a link is sealed.
  */
-export const createQuarantine = ({ redis, prefix, limit, deadlineMs }: QuarantineOptions) => {
+export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: QuarantineOptions) => {
   const queue = new Queue<QuarantineJob>(QUEUES.quarantine, {
     connection: redis,
     prefix,
+    // Both, or a Redis that is away at start makes this queue refuse for ever.
     skipWaitingForReady: true,
     skipVersionCheck: true,
+    skipMetasUpdate: true, // who only looks writes nothing
   })
   queue.on('error', () => {}) // the connection reports its own outages
+  const inTurn = createTurns()
+  const mayEnter = createDoorkeeper(redis, queue, bounds)
+  const seal = createSeal(redis, prefix)
 
   const keepNow = async (entry: QuarantineJob): Promise<void> => {
-    if ((await queue.getWaitingCount()) >= limit) throw new QuarantineFullError(limit)
-    const hash = createHash('sha256').update(JSON.stringify(entry.payload)).digest('hex').slice(0, 16)
-    await queue.add('payload', entry, {
-      jobId: `quarantine_${entry.taskId}.${hash}`,
-      removeOnComplete: { age: RETENTION_S, count: limit },
+    const payload = await seal.sealPayload(entry.payload)
+    const kept = { ...entry, reason: wordsOf(entry.reason), payload }
+    const id = idOf(kept)
+    if (await mayEnter(id, Buffer.byteLength(JSON.stringify(kept)))) await queue.add('payload', kept, { jobId: id })
+  }
+
+  const readPage = async (offset: number, length: number) => {
+    const [total, ids] = await Promise.all([
+      queue.getWaitingCount(),
+      queue.getRanges(['waiting'], offset, offset + length - 1),
+    ])
+    const jobs = await Promise.all(ids.map((id) => queue.getJob(id)))
+    return { total, entries: jobs.filter((job) => job !== undefined).map(toEntry) }
+  }
+
+  const idsOf = async (taskIds: string[] | undefined): Promise<string[]> => {
+    const oldestFirst = await queue.getRanges(['waiting'], 0, -1, true)
+    return taskIds ? oldestFirst.filter((id) => taskIds.some((taskId) => id.startsWith(idPrefix(taskId)))) : oldestFirst
+  }
+
+  const keepReason = async (job: Job<QuarantineJob>, reason: string): Promise<void> => {
+    if (job.data.reason === reason) return
+    await job.updateData({ ...job.data, reason }).catch((error: Error & { code?: number }) => {
+      if (error.code !== MISSING_JOB) throw error // somebody else has released it meanwhile
     })
   }
 
+  const openEntry = async (entry: QuarantineJob): Promise<QuarantineJob> => ({
+    ...entry,
+    payload: await ask(() => seal.openPayload(entry.payload)),
+  })
+
+  // It leaves before it is submitted: when it is not borne out again, it must find its place free. What is lost by a crash
+  // in between, the separation's own job still has.
+  const compareAgain = async (job: Job<QuarantineJob>, submit: Release['submit']): Promise<SubmitAnswer> => {
+    const { payload } = await openEntry(job.data)
+    await ask(() => queue.remove(job.id as string))
+    return orAway(submit(separationSchema.parse(payload)))
+  }
+
+  const ask = <T>(work: () => Promise<T>): Promise<T> => orAway(withDeadline('Redis', deadlineMs, work))
+
   return {
     /**
-     * Keeps one payload. The same payload for the same task is kept once.
+     * Keeps one payload. The same payload for the same task is kept once. Those that come at once to one process are let in
+     * one after the other, so that only other processes can overshoot the bounds: by one entry each.
      *
-     * @throws {QuarantineFullError} when the limit is reached
+     * @throws {QuarantineFullError} when a bound is reached
      * @throws when Redis did not acknowledge in time
      */
-    keep: (entry: QuarantineJob): Promise<void> => withDeadline('Redis', deadlineMs, () => keepNow(entry)),
+    keep: (entry: QuarantineJob): Promise<void> =>
+      withDeadline('Redis', deadlineMs, (signal) =>
+        inTurn(() => {
+          signal.throwIfAborted()
+          return keepNow(entry)
+        }),
+      ),
+    /**
+     * How many payloads it holds.
+     *
+     * @throws {QueueAwayError}
+     */
+    count: (): Promise<number> => ask(() => queue.getWaitingCount()),
+    /**
+     * A part of all entries, the newest first.
+     *
+     * @throws {QueueAwayError}
+     */
+    list: (offset: number, length: number): Promise<{ total: number; entries: QuarantineEntry[] }> =>
+      ask(() => readPage(offset, length)),
+    /**
+     * Tries entries again, the oldest first, and tells what has become of each. One leaves only after its separation is in
+     * the queue; when this ends between the two, or two do it at once, the separation is submitted twice, which is harmless.
+     *
+     * @throws {QueueAwayError} when Redis did not acknowledge in time; what is left stays
+     */
+    async *release({ parse, submit, taskIds }: Release): AsyncGenerator<Released> {
+      for (const id of await ask(() => idsOf(taskIds))) {
+        const job = await ask(() => queue.getJob(id))
+        if (!job) continue // somebody else has released it meanwhile
+        const { taskId, reason, kind } = job.data
+        if (kind === 'unconfirmed') {
+          if (!taskIds) yield { id, taskId, answer: 'unconfirmed', reason }
+          else yield { id, taskId, answer: await compareAgain(job, submit) }
+          continue
+        }
+        const read = readEntry(await openEntry(job.data), parse)
+        if ('reason' in read) {
+          await ask(() => keepReason(job, read.reason))
+          yield { id, taskId, answer: 'unreadable', reason: read.reason }
+        } else {
+          const answer = await orAway(submit(read.separation))
+          await ask(() => queue.remove(id))
+          yield { id, taskId, answer }
+        }
+      }
+    },
     close: () => queue.close(),
   }
 }
 
 export type Quarantine = ReturnType<typeof createQuarantine>
+
+const MISSING_JOB = -1 // what BullMQ's scripts answer
+
+const idPrefix = (taskId: string): string => `quarantine_${taskId}.`
+
+const idOf = ({ taskId, payload }: QuarantineJob): string =>
+  idPrefix(taskId) + createHash('sha256').update(JSON.stringify(payload)).digest('hex').slice(0, 16)
+
+const toEntry = (job: Job<QuarantineJob>): QuarantineEntry => ({ ...job.data, id: job.id as string })
+
+const readEntry = (
+  { taskId, payload, receivedAt }: QuarantineJob,
+  parse: Release['parse'],
+): { separation: Separation } | { reason: string } => {
+  try {
+    const separation = parse(payload, receivedAt)
+    // The task whose sender was verified must be the one that is worked on.
+    return separation.taskId === taskId ? { separation } : { reason: 'is read as one of another task' }
+  } catch (error) {
+    return { reason: wordsOf((error as Error).message) }
+  }
+}
+
+const wordsOf = (reason: string): string => {
+  const words = redactLinks(reason)
+  return words.length > LONGEST_REASON ? `${words.slice(0, LONGEST_REASON - 1)}…` : words
+}
+
+const orAway = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((error: unknown) => {
+    throw new QueueAwayError(error)
+  })

@@ -61,10 +61,10 @@ export const createSeal = (redis: Redis, prefix: string) => {
       const key = await readKey()
       return mapTexts(payload, (text) => sealText(text, key))
     },
-    /** @throws as `openStem` does */
+    /** As `open`, for a payload. */
     openPayload: async (payload: unknown): Promise<unknown> => {
       const key = await readKey()
-      return mapTexts(payload, (text) => replaceLinks(text, (link) => openLink(link, key)))
+      return mapTexts(payload, (text) => replaceLinks(text, (link) => tryOpenLink(link, key) ?? link))
     },
   }
 }
