@@ -7,7 +7,7 @@ const RETRY_AFTER_S = 5
 
 /** Answers with a page. */
 export const sendPage = (reply: FastifyReply, page: string): FastifyReply =>
-  reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page)
+  reply.type('text/html; charset=utf-8').send(page)
 
 /**
  * Says that something did not work: as a page to people, as a problem (RFC 9457) to programs.
@@ -28,7 +28,6 @@ export const sendFailure = (
   }
   return reply
     .type('application/problem+json')
-    .header('cache-control', 'no-store')
     .serializer(JSON.stringify)
     .send({ type: 'about:blank', title, status, detail })
 }

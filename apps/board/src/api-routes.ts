@@ -8,12 +8,10 @@ export const addApiRoutes = (app: FastifyInstance, library: Library): void => {
   app.get('/api/separations', (request, reply) => {
     const page = readPageNumber(request.query)
     if (page === undefined) return sendFailure(request, reply, 400, 'page must be a whole number from 1.')
-    reply.header('cache-control', 'no-store')
     return library.page(page)
   })
   app.get<{ Params: { taskId: string } }>('/api/separations/:taskId', async (request, reply) => {
     const found = await library.find(request.params.taskId)
-    reply.header('cache-control', 'no-store')
     return found ?? sendFailure(request, reply, 404, 'Neither the queue nor the store know a separation of this id.')
   })
 }

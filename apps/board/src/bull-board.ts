@@ -3,7 +3,6 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
 import type { BoardQueues } from '@stems/queue/board-queues'
 import type { FastifyInstance } from 'fastify'
-import { sendFailure } from './answers.ts'
 import { loosenForBullBoard } from './security-headers.ts'
 
 const BASE_PATH = '/queues'
@@ -16,7 +15,7 @@ const DESCRIPTIONS = {
 
 /** Adds Bull Board for all queues, to look at only: a stem retried there would leave its manifest behind. */
 export const addBullBoard = async (app: FastifyInstance, queues: BoardQueues): Promise<void> => {
-  const adapter = new FastifyAdapter().setBasePath(BASE_PATH)
+  const adapter = new LookOnlyAdapter().setBasePath(BASE_PATH)
   createBullBoard({
     queues: (['separations', 'stems', 'quarantine'] as const).map(
       (name) => new BullMQAdapter(queues[name], { readOnlyMode: true, description: DESCRIPTIONS[name] }),
@@ -32,12 +31,23 @@ export const addBullBoard = async (app: FastifyInstance, queues: BoardQueues): P
   })
   await app.register((scope, _options, added) => {
     loosenForBullBoard(scope)
-    // Its read-only mode answers some requests for a change with 200 and does nothing.
-    scope.addHook('onRequest', (request, reply, done) => {
-      if (request.method === 'GET' || request.method === 'HEAD') return done()
-      sendFailure(request, reply, 405, 'The queues can only be looked at here. To try again, replay the separation.')
-    })
+    dropWebFonts(scope)
     scope.register(adapter.registerPlugin(), { prefix: BASE_PATH })
     added()
+  })
+}
+
+// In its read-only mode its routes for changes are there all the same, and some answer 200 and do nothing.
+class LookOnlyAdapter extends FastifyAdapter {
+  override setApiRoutes(routes: Parameters<FastifyAdapter['setApiRoutes']>[0]): FastifyAdapter {
+    return super.setApiRoutes(routes.filter(({ method }) => [method].flat().every((each) => each === 'get')))
+  }
+}
+
+// They would tell another host who works here. The policy refuses them; the system's fonts take their place.
+const dropWebFonts = (scope: FastifyInstance): void => {
+  scope.addHook('onSend', (_request, reply, payload, done) => {
+    const isPage = typeof payload === 'string' && `${reply.getHeader('content-type')}`.startsWith('text/html')
+    done(null, isPage ? payload.replaceAll(/<link [^>]*\/\/fonts\.[^>]*>/g, '') : payload)
   })
 }

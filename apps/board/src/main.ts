@@ -1,6 +1,7 @@
 import { configOrExit } from '@stems/config/environment'
 import { createBoardQueues } from '@stems/queue/board-queues'
 import { createListing } from '@stems/queue/listing'
+import { createQuarantine } from '@stems/queue/quarantine'
 import { connectImpatiently, disconnect } from '@stems/queue/redis'
 import { createSubmitter } from '@stems/queue/submit'
 import { openStore } from '@stems/store/open-store'
@@ -9,6 +10,8 @@ import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
 import { readConfig } from './config.ts'
 import { createLibrary } from './library.ts'
+import type { Login } from './login.ts'
+import { createQuarantineDesk } from './quarantine-desk.ts'
 import { announceRandomPassword } from './random-password.ts'
 import { createReplay } from './replay-route.ts'
 import { createServer } from './server.ts'
@@ -18,16 +21,24 @@ const SHUTDOWN_LIMIT_MS = 10_000
 
 const config = configOrExit(() => readConfig(process.env))
 const log = createLog('board', config.logLevel)
-const password = config.password ?? announceRandomPassword(config.user, (line) => process.stdout.write(line))
+const admin: Login = {
+  user: config.user,
+  password: config.password ?? announceRandomPassword(config.user, (line) => process.stdout.write(line)),
+  role: 'admin',
+}
 
 const store = openStore(config.storeUrl)
 const redis = connectImpatiently(config.redisUrl, log)
-const listing = createListing({ redis, prefix: config.queuePrefix, deadlineMs: REDIS_DEADLINE_MS })
-const queues = createBoardQueues({ redis, prefix: config.queuePrefix })
-const submitter = createSubmitter({ redis, prefix: config.queuePrefix, deadlineMs: REDIS_DEADLINE_MS })
+const room = { redis, prefix: config.queuePrefix, deadlineMs: REDIS_DEADLINE_MS }
+const listing = createListing(room)
+const queues = createBoardQueues(room)
+const submitter = createSubmitter(room)
+const quarantine = createQuarantine(room)
 const server = await createServer({
-  login: { user: config.user, password },
+  logins: config.viewer ? [admin, config.viewer] : [admin],
+  trustedProxies: config.trustedProxies,
   library: createLibrary({ listing, store, log }),
+  quarantine: createQuarantineDesk(quarantine, submitter),
   replay: createReplay(submitter, store),
   store,
   queues,
@@ -41,5 +52,6 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await queues.close()
   await listing.close()
   await submitter.close()
+  await quarantine.close()
   disconnect(redis)
 })

@@ -25,21 +25,14 @@ export const createReplay =
 
 /** Adds the replay of a separation: a button for people, a POST for programs. */
 export const addReplayRoute = (app: FastifyInstance, replay: Replay): void => {
-  app.register((scope, _options, done) => {
-    // A form without fields; Fastify would refuse its content type.
-    scope.addContentTypeParser('application/x-www-form-urlencoded', (_request, payload, parsed) => {
-      payload.resume().on('end', () => parsed(null))
-    })
-    scope.addHook('onRequest', refuseOtherSites)
-    scope.post<{ Params: { taskId: string } }>('/separations/:taskId/replay', async (request, reply) => {
-      const refusal = await attempt(request, reply)
-      return refusal ?? reply.redirect('/', 303)
-    })
-    scope.post<{ Params: { taskId: string } }>('/api/separations/:taskId/replay', async (request, reply) => {
-      const refusal = await attempt(request, reply)
-      return refusal ?? reply.code(202).send({ task_id: request.params.taskId, status: 'driven' })
-    })
-    done()
+  const changes = { config: { changes: true } }
+  app.post<{ Params: { taskId: string } }>('/separations/:taskId/replay', changes, async (request, reply) => {
+    const refusal = await attempt(request, reply)
+    return refusal ?? reply.redirect('/', 303)
+  })
+  app.post<{ Params: { taskId: string } }>('/api/separations/:taskId/replay', changes, async (request, reply) => {
+    const refusal = await attempt(request, reply)
+    return refusal ?? reply.code(202).send({ task_id: request.params.taskId, status: 'driven' })
   })
 
   type TaskRequest = FastifyRequest<{ Params: { taskId: string } }>
@@ -51,16 +44,4 @@ export const addReplayRoute = (app: FastifyInstance, replay: Replay): void => {
     request.log.info({ taskId }, 'separation.replayed')
     return undefined
   }
-}
-
-// A browser sends the login along with whatever any page posts here. It also says which page that was.
-const refuseOtherSites = (request: FastifyRequest, reply: FastifyReply, next: () => void): void => {
-  const { origin, 'sec-fetch-site': site } = request.headers
-  const isOtherSite = site !== undefined && site !== 'same-origin' && site !== 'none'
-  const isOtherOrigin = origin !== undefined && URL.parse(origin)?.host !== request.host
-  if (isOtherSite || isOtherOrigin) {
-    sendFailure(request, reply, 403, 'Actions are taken from pages of this board only.')
-    return
-  }
-  next()
 }

@@ -1,7 +1,7 @@
 import fastifyHelmet from '@fastify/helmet'
 import type { FastifyInstance } from 'fastify'
 
-const nothingElse = { baseUri: ["'self'"], formAction: ["'none'"], frameAncestors: ["'none'"] }
+const nothingElse = { baseUri: ["'none'"], formAction: ["'none'"], frameAncestors: ["'none'"] }
 
 const ownPages = {
   useDefaults: false,
@@ -11,16 +11,15 @@ const ownPages = {
     defaultSrc: ["'none'"],
     styleSrc: ["'self'"],
     imgSrc: ["'self'"],
-    mediaSrc: ["'self'"],
   },
 }
 
-// Bull Board styles elements inline and shows its icons as data URLs. Its web fonts would tell another host who works
-// here, so they stay out; the system's fonts take their place.
+// Bull Board styles elements inline and shows its icons as data URLs.
 const bullBoard = {
   useDefaults: false,
   directives: {
     ...nothingElse,
+    baseUri: ["'self'"],
     defaultSrc: ["'none'"],
     scriptSrc: ["'self'"],
     styleSrc: ["'self'", "'unsafe-inline'"],
@@ -30,11 +29,47 @@ const bullBoard = {
   },
 }
 
-/** Adds security headers to every answer, for pages of our own making. */
+/**
+ * For files that came from elsewhere: whatever a browser takes one for, it runs no script. A browser plays a sound in a page
+ * of its own making, which is styled inline and asks for the file once more, as the same origin or not at all.
+ */
+export const forForeignFiles = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      ...nothingElse,
+      defaultSrc: ["'none'"],
+      mediaSrc: ["'self'"],
+      styleSrc: ["'unsafe-inline'"],
+      sandbox: ['allow-same-origin'],
+    },
+  },
+}
+
+// What no page here needs, and a script that got in could misuse.
+const permissionsPolicy = ['camera', 'display-capture', 'geolocation', 'microphone', 'payment', 'usb']
+  .map((feature) => `${feature}=()`)
+  .join(', ')
+
+/** Adds security headers to every answer, for pages of our own making. Nothing is to be stored unless a route says so. */
 export const addSecurityHeaders = async (app: FastifyInstance): Promise<void> => {
   await app.register(fastifyHelmet, {
     contentSecurityPolicy: ownPages,
+    // With helmet's no-referrer a browser would hide the origin of our own forms too: `Origin: null`.
+    referrerPolicy: { policy: 'same-origin' },
+    xFrameOptions: { action: 'deny' },
     strictTransportSecurity: false, // a promise that only the proxy which ends TLS can keep
+  })
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('permissions-policy', permissionsPolicy)
+    done()
+  })
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    const policy = reply.getHeader('cache-control')
+    if (policy === undefined) reply.header('cache-control', 'no-store')
+    // Bull Board's scripts and styles, which are the same for everybody, and behind the login all the same.
+    else if (`${policy}`.startsWith('public')) reply.header('cache-control', 'private, no-cache')
+    done(null, payload)
   })
 }
 

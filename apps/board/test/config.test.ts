@@ -15,6 +15,8 @@ test('nothing needs to be set', () => {
     storeUrl: 'file:./data/stems',
     user: 'admin',
     password: undefined,
+    trustedProxies: [],
+    viewer: undefined,
   })
 })
 
@@ -24,6 +26,28 @@ test('the password may come from a file', async () => {
   const file = join(folder, 'password')
   await writeFile(file, 'from the file\n')
   expect(readConfig({ BOARD_PASSWORD_FILE: file }).password).toBe('from the file')
+})
+
+test('a second login is there as soon as it has a password', () => {
+  expect(readConfig({ BOARD_VIEWER_USER: 'guest' }).viewer).toBeUndefined()
+  expect(readConfig({ BOARD_VIEWER_PASSWORD: 'look' }).viewer).toEqual({
+    user: 'viewer',
+    password: 'look',
+    role: 'viewer',
+  })
+})
+
+test.each([{ BOARD_USER: 'ops', BOARD_VIEWER_USER: 'ops' }, { BOARD_USER: 'viewer' }, { BOARD_VIEWER_USER: 'admin' }])(
+  'one name for both logins is a problem: %j',
+  (names) => {
+    expect(() => readConfig({ ...names, BOARD_VIEWER_PASSWORD: 'look' })).toThrow(/^BOARD_VIEWER_USER: must differ/)
+    expect(readConfig(names).viewer).toBeUndefined()
+  },
+)
+
+test('proxies are addresses and networks', () => {
+  expect(readConfig({ TRUSTED_PROXIES: '10.0.0.0/8, ::1' }).trustedProxies).toEqual(['10.0.0.0/8', '::1'])
+  expect(() => readConfig({ TRUSTED_PROXIES: 'everybody' })).toThrow(/TRUSTED_PROXIES/)
 })
 
 test('every problem is named at once, and no secret is repeated', () => {

@@ -1,26 +1,8 @@
-import { request } from 'node:http'
 import { expect, inject, test } from 'vitest'
-import { authorizationOf, LOGIN, startBoard } from './start-board.ts'
+import { ask } from './ask.ts'
+import { authorizationOf, LOGIN, startBoard, VIEWER } from './start-board.ts'
 
 const redis = { url: inject('redisUrl') }
-
-/** As it stands, without the tidying up that fetch does to paths. */
-const raw = (origin: string, path: string, { method = 'GET', headers = {} } = {}) =>
-  new Promise<{ status: number | undefined; headers: NodeJS.Dict<string | string[]>; body: string }>(
-    (resolve, reject) => {
-      const { hostname, port } = new URL(origin)
-      request({ hostname, port, path, method, headers }, (response) => {
-        let body = ''
-        response.setEncoding('utf8')
-        response.on('data', (text: string) => {
-          body += text
-        })
-        response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }))
-      })
-        .on('error', reject)
-        .end()
-    },
-  )
 
 const PATHS = [
   '/',
@@ -50,7 +32,7 @@ const PATHS = [
 
 test.each(PATHS)('%s answers 401 without the login and tells nothing', async (path) => {
   const board = await startBoard(redis.url)
-  const answer = await raw(board.origin, path)
+  const answer = await ask(board.origin, path)
   expect(answer.status).toBe(401)
   expect(answer.headers['www-authenticate']).toBe('Basic realm="Stemkeeper", charset="UTF-8"')
   expect(answer.body).toContain('This needs a login')
@@ -59,7 +41,7 @@ test.each(PATHS)('%s answers 401 without the login and tells nothing', async (pa
 test.each(['HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'])('%s needs the login too', async (method) => {
   const board = await startBoard(redis.url)
   for (const path of ['/', '/queues/api/queues/pause', '/nothing']) {
-    expect((await raw(board.origin, path, { method })).status).toBe(401)
+    expect((await ask(board.origin, path, { method })).status).toBe(401)
   }
 })
 
@@ -91,7 +73,7 @@ test('the right login opens every page, and unknown paths answer 404', async () 
   expect(missing.status).toBe(404)
   expect(missing.headers.get('content-type')).toBe('text/html; charset=utf-8')
   const authorization = authorizationOf(LOGIN)
-  expect((await raw(board.origin, '/%', { headers: { authorization } })).status).toBe(400)
+  expect((await ask(board.origin, '/%', { headers: { authorization } })).status).toBe(400)
 })
 
 test('health checks need no login and give no reasons', async () => {
@@ -113,13 +95,52 @@ test('neither password nor header stands in the log', async () => {
   }
 })
 
-test('answers carry security headers, on refusals too', async () => {
+test('both logins open the board, and neither name fits the password of the other', async () => {
   const board = await startBoard(redis.url)
-  for (const answer of [await fetch(board.origin), await board.get('/nothing')]) {
-    expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'")
-    expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+  const statusOf = async (user: string, password: string) =>
+    (await fetch(board.origin, { headers: { authorization: authorizationOf({ user, password }) } })).status
+  expect(await statusOf(LOGIN.user, LOGIN.password)).toBe(200)
+  expect(await statusOf(VIEWER.user, VIEWER.password)).toBe(200)
+  expect(await statusOf(LOGIN.user, VIEWER.password)).toBe(401)
+  expect(await statusOf(VIEWER.user, LOGIN.password)).toBe(401)
+})
+
+test('without a password for it there is no second login', async () => {
+  const board = await startBoard(redis.url, { logins: [LOGIN] })
+  for (const password of ['', VIEWER.password, 'undefined']) {
+    const authorization = authorizationOf({ user: 'viewer', password })
+    expect((await fetch(board.origin, { headers: { authorization } })).status).toBe(401)
   }
-  const policy = (await board.get('/queues')).headers.get('content-security-policy')
-  expect(policy).toContain("script-src 'self'")
-  expect(policy).toContain("frame-ancestors 'none'")
+})
+
+test('beyond thirty wrong logins a minute an address gets 429, and the right login passes all the while', async () => {
+  const board = await startBoard(redis.url)
+  const wrong = { headers: { authorization: authorizationOf({ user: 'admin', password: 'a guess' }) } }
+  for (let n = 0; n < 30; n++) expect((await fetch(board.origin, wrong)).status).toBe(401)
+  for (const path of ['/', '/api/separations', '/queues/api/queues', '/nothing']) {
+    const limited = await fetch(board.origin + path, wrong)
+    expect(limited.status).toBe(429)
+    expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(Number(limited.headers.get('retry-after'))).toBeLessThanOrEqual(60)
+    expect(limited.headers.get('www-authenticate')).toBeNull()
+  }
+  expect((await board.get('/')).status).toBe(200)
+  expect((await fetch(board.origin)).status).toBe(401) // who gives no login makes no guess
+  expect((await fetch(`${board.origin}/livez`)).status).toBe(200)
+  expect(board.logged().split('login.refused').length - 1).toBe(30)
+})
+
+test('behind a proxy that is trusted each client has failures of its own; what a stranger says of himself is not believed', async () => {
+  const guess = authorizationOf({ user: 'admin', password: 'a guess' })
+  const guessFrom = async (board: { origin: string }, address: string) =>
+    (await ask(board.origin, '/', { headers: { authorization: guess, 'x-forwarded-for': address } })).status
+
+  const trusting = await startBoard(redis.url, { trustedProxies: ['127.0.0.0/8'] })
+  for (let n = 0; n < 31; n++) await guessFrom(trusting, '192.0.2.1')
+  expect(await guessFrom(trusting, '192.0.2.1')).toBe(429)
+  expect(await guessFrom(trusting, '192.0.2.2')).toBe(401)
+
+  const wary = await startBoard(redis.url)
+  for (let n = 0; n < 30; n++) await guessFrom(wary, `192.0.2.${n}`)
+  expect(await guessFrom(wary, '192.0.2.99')).toBe(429)
 })

@@ -54,6 +54,16 @@ test('a password that is set is printed nowhere', async () => {
   expect(printed.out).not.toContain('Board login')
 })
 
+test('the second login looks and does not act, and is printed nowhere', async () => {
+  const { printed, origin } = startMain({ BOARD_PASSWORD: 'a good one', BOARD_VIEWER_PASSWORD: 'another good one' })
+  const board = await origin()
+  const authorization = authorizationOf({ user: 'viewer', password: 'another good one' })
+  expect((await fetch(board, { headers: { authorization } })).status).toBe(503) // it is in, and Redis is away
+  const action = await fetch(`${board}/quarantine/release`, { method: 'POST', headers: { authorization } })
+  expect(action.status).toBe(403)
+  expect(printed.out + printed.err).not.toContain('another good one')
+})
+
 test('a bad configuration ends the process with code 1 and a line per problem', async () => {
   const { exited, printed } = startMain({ PORT: 'x', BOARD_USER: 'a:b' })
   expect(await exited).toEqual([1, null])

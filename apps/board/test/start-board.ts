@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,18 +7,23 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { createBoardQueues } from '@stems/queue/board-queues'
 import { createListing } from '@stems/queue/listing'
+import { createQuarantine } from '@stems/queue/quarantine'
 import { connectImpatiently, disconnect } from '@stems/queue/redis'
 import { createSubmitter } from '@stems/queue/submit'
 import { createFileStore } from '@stems/store/file-store'
 import { createLog } from '@stems/telemetry/log'
+import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { createLibrary } from '../src/library.ts'
+import type { Login } from '../src/login.ts'
+import { createQuarantineDesk } from '../src/quarantine-desk.ts'
 import { createReplay } from '../src/replay-route.ts'
 import { createServer } from '../src/server.ts'
 
-export const LOGIN = { user: 'admin', password: 'pässword: with colons' }
+export const LOGIN: Login = { user: 'admin', password: 'pässword: with colons', role: 'admin' }
+export const VIEWER: Login = { user: 'viewer', password: 'only for looking', role: 'viewer' }
 
-export const authorizationOf = ({ user, password }: typeof LOGIN): string =>
+export const authorizationOf = ({ user, password }: Omit<Login, 'role'>): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
 /**
@@ -25,7 +31,10 @@ export const authorizationOf = ({ user, password }: typeof LOGIN): string =>
  *
  * @param redisIsAway does not wait until the board has reached Redis
  */
-export const startBoard = async (redisUrl: string, { redisIsAway = false } = {}) => {
+export const startBoard = async (
+  redisUrl: string,
+  { redisIsAway = false, logins = [LOGIN, VIEWER], trustedProxies = [] as string[] } = {},
+) => {
   const root = await mkdtemp(join(tmpdir(), 'board-store-'))
   const prefix = `test-${randomUUID()}`
   const lines: string[] = []
@@ -38,19 +47,25 @@ export const startBoard = async (redisUrl: string, { redisIsAway = false } = {})
   const log = createLog('board', 'debug', destination)
   const store = createFileStore(root)
   const redis = connectImpatiently(redisUrl, log)
-  const listing = createListing({ redis, prefix, deadlineMs: 1500 })
-  const queues = createBoardQueues({ redis, prefix })
+  const room = { redis, prefix, deadlineMs: 1500 }
+  const listing = createListing(room)
+  const queues = createBoardQueues(room)
   const library = createLibrary({ listing, store, log })
-  const submitter = createSubmitter({ redis, prefix, deadlineMs: 1500 })
+  const submitter = createSubmitter(room)
+  const quarantine = createQuarantine(room)
+  const { watch, routes } = watchRoutes()
+  subscribe('fastify.initialization', watch)
   const server = await createServer({
-    login: LOGIN,
+    logins,
+    trustedProxies,
     library,
+    quarantine: createQuarantineDesk(quarantine, submitter),
     replay: createReplay(submitter, store),
     store,
     queues,
     isReady: () => redis.status === 'ready',
     log,
-  })
+  }).finally(() => unsubscribe('fastify.initialization', watch))
   const origin = await server.listen({ host: '127.0.0.1', port: 0 })
   if (!redisIsAway && redis.status !== 'ready') await once(redis, 'ready')
   onTestFinished(async () => {
@@ -58,6 +73,7 @@ export const startBoard = async (redisUrl: string, { redisIsAway = false } = {})
     await queues.close()
     await listing.close()
     await submitter.close()
+    await quarantine.close()
     disconnect(redis)
     await rm(root, { recursive: true, force: true })
   })
@@ -67,12 +83,29 @@ export const startBoard = async (redisUrl: string, { redisIsAway = false } = {})
     root,
     store,
     queues,
+    quarantine,
+    /** All routes that the server has, Bull Board's too. */
+    routes,
     /** All that was logged. */
     logged: () => lines.join(''),
     /** Asks as somebody who is logged in. */
     get: (path: string, init: RequestInit = {}) =>
       fetch(`${origin}${path}`, { ...init, headers: { authorization: authorizationOf(LOGIN) } }),
   }
+}
+
+export type Route = { method: string; url: string; open: boolean }
+
+// Fastify tells of each server that is made before anything is added to it.
+const watchRoutes = () => {
+  const routes: Route[] = []
+  const watch = (message: unknown): void => {
+    const { fastify } = message as { fastify: FastifyInstance }
+    fastify.addHook('onRoute', ({ method, url, config }) => {
+      for (const each of [method].flat()) routes.push({ method: each, url, open: config?.open ?? false })
+    })
+  }
+  return { watch, routes }
 }
 
 export type TestBoard = Awaited<ReturnType<typeof startBoard>>

@@ -41,6 +41,8 @@ export const startSubmitter = (board: TestBoard, redisUrl: string) => {
 /**
  * The real workers over the board's queues and store; only the far side is made up. A link to `gone:<message>` is dead,
  * one to `held:` is never answered before the end of the test, any other brings the stem's bytes.
+ *
+ * @returns stops them; they end with the test at the latest
  */
 export const startWorker = (board: TestBoard, redisUrl: string) => {
   const log = createLog('test', 'silent')
@@ -80,8 +82,10 @@ export const startWorker = (board: TestBoard, redisUrl: string) => {
       }
     },
   })
-  onTestFinished(async () => {
+  const stop = async () => {
     await Promise.all([stems.close(0), separations.close()])
     disconnect(redis)
-  })
+  }
+  onTestFinished(stop)
+  return stop
 }

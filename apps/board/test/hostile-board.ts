@@ -1,0 +1,50 @@
+import { copyFile, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Manifest } from '@stems/domain/manifest'
+import { parseCallback } from '@stems/provider/callback'
+import { expect } from 'vitest'
+import { startBoard } from './start-board.ts'
+import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
+
+/** What would run, load or show if it were taken for markup. */
+export const HOSTILE = [
+  '<script>alert("hit")</script>',
+  '"><img src=x onerror=alert("hit")>',
+  `'><svg onload=alert("hit")>`,
+  '</pre></details><iframe srcdoc="<script>alert(`hit`)</script>"></iframe>',
+  '<a href="javascript:alert(`hit`)">click</a>',
+  'javascript:alert("hit")',
+  '<style>*{display:none}</style><base href="//evil.example/"><meta http-equiv=refresh content="0;url=//evil.example/">',
+  `{{constructor.constructor("alert('hit')")()}} <%= alert("hit") %>`,
+].join(' ')
+
+/** A board over all that strangers can bring there, with markup wherever there is text. */
+export const startHostileBoard = async (redisUrl: string) => {
+  const board = await startBoard(redisUrl)
+  const submit = startSubmitter(board, redisUrl)
+  startWorker(board, redisUrl)
+  const receivedAt = new Date().toISOString()
+
+  await submit(separationOf('said', { vocal: `gone:${HOSTILE}` }, { code: 400, msg: HOSTILE }))
+  const info = { [`${HOSTILE}_url`]: 'ok:stem', vocal_url: `ok:"><script>alert("hit")</script>` }
+  await submit(
+    parseCallback({ code: 200, msg: HOSTILE, data: { task_id: 'named', vocal_separation_info: info } }, receivedAt),
+  )
+  await board.quarantine.keep({
+    taskId: 'odd',
+    reason: HOSTILE,
+    receivedAt,
+    payload: { [HOSTILE]: [HOSTILE, { [HOSTILE]: HOSTILE }] },
+  })
+
+  const manifestOf = (taskId: string) => board.store.readManifest(taskId)
+  await expect.poll(async () => (await manifestOf('said'))?.status, { timeout: 10_000 }).toBe('failed')
+  await expect.poll(async () => (await manifestOf('named'))?.status, { timeout: 10_000 }).toBe('complete')
+  const written = (await manifestOf('said')) as Manifest
+  await board.store.writeManifest({ ...written, stems: { ...written.stems, [HOSTILE]: { status: 'empty' } } })
+
+  await mkdir(join(board.root, 'sound'))
+  const sound = join(import.meta.dirname, '../../../scripts/stand-in/audio/vocal.mp3')
+  await copyFile(sound, join(board.root, 'sound', 'vocal.mp3'))
+  return board
+}

@@ -1,0 +1,38 @@
+import { expect, inject, test } from 'vitest'
+import { startHostileBoard } from './hostile-board.ts'
+
+test('what strangers write is text on every page: messages, stem names, errors, reasons, payloads and their keys', async () => {
+  const board = await startHostileBoard(inject('redisUrl'))
+  for (const [path, times] of [
+    ['/', 3],
+    ['/quarantine', 5],
+  ] as const) {
+    const page = await (await board.get(path)).text()
+    expect(page.split('&#60;script&#62;alert(').length - 1, path).toBeGreaterThanOrEqual(times)
+    expect(page, path).not.toMatch(
+      /<(script|img|svg|iframe|style|base)|href="javascript:|http-equiv="?refresh"? content="0/,
+    )
+    for (const tag of page.match(/<[^>]*>/g) ?? []) expect(tag).not.toMatch(/ on\w+=/)
+  }
+})
+
+test('programs get it as JSON, which no browser takes for a page', async () => {
+  const board = await startHostileBoard(inject('redisUrl'))
+  for (const path of ['/api/separations', '/api/separations/said', '/api/quarantine', '/files/said/manifest.json']) {
+    const answer = await board.get(path)
+    expect(answer.headers.get('content-type'), path).toMatch(/^application\/json/)
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+    expect(await answer.text()).toContain('alert(')
+  }
+})
+
+test('what stands in an address is repeated nowhere', async () => {
+  const board = await startHostileBoard(inject('redisUrl'))
+  const script = encodeURIComponent('<script>alert(1)</script>')
+  for (const path of [`/${script}`, `/?page=${script}`, `/quarantine?accepted=${script}`, `/queues/${script}`]) {
+    const answer = await board.get(path)
+    expect(await answer.text(), path).not.toContain('alert(1)')
+  }
+  const queue = await board.get(`/queues/api/queues/${script}/metrics`)
+  expect(queue.headers.get('content-type')).toContain('application/json')
+})
