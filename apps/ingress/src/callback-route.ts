@@ -4,17 +4,18 @@ import { isFreshlySigned, isKnownToken, type ProofSecrets, type SignatureHeaders
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Admit, UnprovenError } from './admit.ts'
+import { faultOfBody } from './body-shape.ts'
+import type { Connections } from './connections.ts'
 import type { IngressMetrics } from './metrics.ts'
-import { problemSchema, sendProblem } from './problem.ts'
+import { problemResponse, sendProblem } from './problem.ts'
+import type { Strangers } from './strangers.ts'
+
+/** Where callbacks are received. */
+export const CALLBACK_URLS = ['/callbacks/separation', '/callbacks/separation/:token']
 
 const RETRY_AFTER_S = '5'
 
 const answerSchema = z.object({ status: z.enum(['accepted', 'duplicate', 'spooled', 'quarantined']) })
-
-const problem = (description: string) => ({
-  description,
-  content: { 'application/problem+json': { schema: problemSchema } },
-})
 
 const schema = {
   summary: 'Receives the callback of an audio separation',
@@ -24,11 +25,15 @@ const schema = {
   body: callbackSchema,
   response: {
     200: answerSchema.describe('Kept, durably'),
-    400: problem('Not JSON, or no readable task id'),
-    401: problem('Proof missing, wrong or too old'),
-    413: problem('Larger than 256 KiB'),
-    415: problem('Not application/json'),
-    503: problem('Cannot be kept right now; send it again'),
+    400: problemResponse('Not JSON, no readable task id, or nested too deeply'),
+    401: problemResponse('Proof missing, wrong or too old'),
+    408: problemResponse('The request did not come in time'),
+    413: problemResponse('Larger than 256 KiB'),
+    414: problemResponse('A token longer than any is'),
+    415: problemResponse('Not application/json'),
+    429: problemResponse('Too many requests without proof from this address; never sent to one with proof'),
+    431: problemResponse('Headers larger than 16 KiB'),
+    503: problemResponse('Cannot be kept right now; send it again'),
   },
 }
 
@@ -39,24 +44,39 @@ export type CallbackRouteOptions = {
   metrics: IngressMetrics
 }
 
-/** `POST /callbacks/separation[/<token>]`. */
-export const addCallbackRoute = (app: FastifyInstance, options: CallbackRouteOptions): void => {
+/**
+ * `POST /callbacks/separation[/<token>]`.
+ *
+ * @param strangers counts who is refused without having shown proof
+ * @param connections is told whom we wait for
+ */
+export const addCallbackRoute = (
+  app: FastifyInstance,
+  options: CallbackRouteOptions,
+  strangers: Strangers,
+  connections: Connections,
+): void => {
   const { admit, secrets, authRequired, metrics } = options
-  const vouched = new WeakSet<FastifyRequest>()
 
   // Before the body is read: who shows neither a token nor a fresh signature costs us nothing.
-  const turnAwayStrangers = (request: FastifyRequest, reply: FastifyReply, next: () => void) => {
-    if (!authRequired || isKnownToken(tokenOf(request), secrets)) vouched.add(request)
-    else if (!isFreshlySigned(signatureOf(request), secrets, Date.now())) return void refuse(reply)
-    next()
+  const turnAwayStrangers = async (request: FastifyRequest, reply: FastifyReply) => {
+    if (!authRequired || isKnownToken(tokenOf(request), secrets)) {
+      strangers.vouchFor(request)
+      connections.release(request.raw.socket)
+    } else if (isFreshlySigned(signatureOf(request), secrets, Date.now())) {
+      connections.awaitBody(request.raw.socket)
+    } else return await refuseUnproven(request, reply)
   }
 
   const receive = async (request: FastifyRequest, reply: FastifyReply) => {
+    connections.release(request.raw.socket)
+    const fault = faultOfBody(request.body)
+    if (fault !== undefined) return await refuse('bad_request', request, reply, () => sendProblem(reply, 400, fault))
     const arrival = {
       body: request.body,
       receivedAt: new Date().toISOString(),
       signature: signatureOf(request),
-      vouched: vouched.has(request),
+      vouched: strangers.isVouchedFor(request),
     }
     try {
       const { taskId, kept } = await admit(arrival)
@@ -64,11 +84,11 @@ export const addCallbackRoute = (app: FastifyInstance, options: CallbackRouteOpt
       request.log.info({ taskId, answer: kept, ms: Math.round(reply.elapsedTime) }, 'callback.answered')
       return await reply.send({ status: kept })
     } catch (error) {
-      if (error instanceof UnprovenError) return refuse(reply)
+      if (error instanceof UnprovenError) return await refuseUnproven(request, reply)
       if (error instanceof UnreadableTaskIdError) {
-        metrics.callbacks.inc({ answer: 'bad_request' })
         const errors = error.issues.map(({ path, message }) => ({ field: path, message }))
-        return sendProblem(reply, 400, `The callback names no task: ${error.message}.`, errors)
+        const detail = `The callback names no task: ${error.message}.`
+        return await refuse('bad_request', request, reply, () => sendProblem(reply, 400, detail, errors))
       }
       metrics.callbacks.inc({ answer: 'unavailable' })
       request.log.warn({ error: (error as Error).message }, 'callback.not_kept')
@@ -77,12 +97,18 @@ export const addCallbackRoute = (app: FastifyInstance, options: CallbackRouteOpt
     }
   }
 
-  const refuse = (reply: FastifyReply) => {
-    metrics.callbacks.inc({ answer: 'unauthorized' })
-    return sendProblem(reply, 401, 'The callback is not proven to come from the provider.')
+  const refuseUnproven = (request: FastifyRequest, reply: FastifyReply) =>
+    refuse('unauthorized', request, reply, () =>
+      sendProblem(reply, 401, 'The callback is not proven to come from the provider.'),
+    )
+
+  const refuse = async (answer: string, request: FastifyRequest, reply: FastifyReply, send: () => FastifyReply) => {
+    const isLimited = await strangers.turnAway(request, reply)
+    metrics.callbacks.inc({ answer: isLimited ? 'limited' : answer })
+    return isLimited ? reply : send()
   }
 
-  for (const url of ['/callbacks/separation', '/callbacks/separation/:token']) {
+  for (const url of CALLBACK_URLS) {
     app.post(url, {
       schema,
       // The schema documents; admit() decides. A shape we do not know is kept, not refused.

@@ -1,5 +1,5 @@
 import { readEnvironment } from '@stems/config/environment'
-import { commonVariables, integer, list, port } from '@stems/config/variables'
+import { commonVariables, integer, list, port, proxies } from '@stems/config/variables'
 import { z } from 'zod'
 
 const variables = z.object({
@@ -12,7 +12,10 @@ const variables = z.object({
   CALLBACK_AUTH: z.enum(['required', 'none'], 'must be required or none').default('required'),
   SPOOL_DIR: z.string().default('./data/spool'),
   SPOOL_MAX_BYTES: integer({ min: 0 }).default(268_435_456),
-  QUARANTINE_MAX: integer({ min: 1 }).default(1000),
+  QUARANTINE_MAX: integer({ min: 1, max: 10_000 }).default(1000),
+  QUARANTINE_MAX_BYTES: integer({ min: 1 }).default(67_108_864),
+  RATE_LIMIT_PER_MINUTE: integer({ min: 0, max: 1_000_000 }).default(300),
+  TRUSTED_PROXIES: proxies(),
 })
 
 const NO_SECRET =
@@ -44,6 +47,7 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     },
     spoolDir: config.SPOOL_DIR,
     spoolMaxBytes: config.SPOOL_MAX_BYTES,
-    quarantineMax: config.QUARANTINE_MAX,
+    quarantine: { limit: config.QUARANTINE_MAX, maxBytes: config.QUARANTINE_MAX_BYTES },
+    limits: { strangersPerMinute: config.RATE_LIMIT_PER_MINUTE, trustedProxies: config.TRUSTED_PROXIES },
   }
 }

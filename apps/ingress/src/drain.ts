@@ -1,4 +1,4 @@
-import { QuarantineFullError } from '@stems/queue/quarantine'
+import { QuarantineFullError } from '@stems/queue/quarantine-bounds'
 import type { Spool, SpoolEntry } from '@stems/store/spool'
 import type { Log } from '@stems/telemetry/log'
 import type { Deliver } from './keep.ts'

@@ -1,6 +1,7 @@
 import { parseCallback, UnknownShapeError } from '@stems/provider/callback'
 import { withDeadline } from '@stems/queue/deadline'
-import { type Quarantine, QuarantineFullError } from '@stems/queue/quarantine'
+import type { Quarantine } from '@stems/queue/quarantine'
+import { QuarantineFullError } from '@stems/queue/quarantine-bounds'
 import type { SubmitAnswer, Submitter } from '@stems/queue/submit'
 import type { Spool, SpoolEntry } from '@stems/store/spool'
 import type { Log } from '@stems/telemetry/log'
@@ -10,16 +11,24 @@ const KEEP_DEADLINE_MS = 1900 // the answer leaves within 2 s, whoever keeps the
 /** How a callback is kept: in Redis, or on disk until Redis is back. */
 export type Kept = SubmitAnswer | 'quarantined' | 'spooled'
 
+export type DeliveryOptions = {
+  submitter: Pick<Submitter, 'submit'>
+  quarantine: Pick<Quarantine, 'keep'>
+  authRequired: boolean
+}
+
 /**
  * Gives a verified callback to Redis: as a separation, or to the quarantine where its shape is unknown.
  *
+ * @param authRequired without it nothing proves who sent a callback, and each is marked as such
  * @returns a function that throws when Redis does not acknowledge, or when the quarantine is full
  */
 export const createDelivery =
-  ({ submitter, quarantine }: { submitter: Pick<Submitter, 'submit'>; quarantine: Quarantine }) =>
+  ({ submitter, quarantine, authRequired }: DeliveryOptions) =>
   async ({ taskId, receivedAt, payload }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
     try {
-      return await submitter.submit(parseCallback(payload, receivedAt))
+      const separation = parseCallback(payload, receivedAt)
+      return await submitter.submit(authRequired ? separation : { ...separation, isUnproven: true })
     } catch (error) {
       if (!(error instanceof UnknownShapeError)) throw error
       await quarantine.keep({ taskId, reason: error.message, receivedAt, payload })

@@ -27,18 +27,19 @@ const submitter = createSubmitter({ redis, prefix: config.queuePrefix, deadlineM
 const quarantine = createQuarantine({
   redis,
   prefix: config.queuePrefix,
-  limit: config.quarantineMax,
   deadlineMs: SUBMIT_DEADLINE_MS,
+  ...config.quarantine,
 })
 const spool = createSpool(config.spoolDir, config.spoolMaxBytes)
 await openOrExit(spool, config.spoolDir)
-const deliver = createDelivery({ submitter, quarantine })
+const deliver = createDelivery({ submitter, quarantine, authRequired: config.authRequired })
 const metrics = createIngressMetrics(spool)
 const server = await createServer({
   log,
   metrics,
   secrets: config.secrets,
   authRequired: config.authRequired,
+  limits: config.limits,
   admit: createAdmission({ secrets: config.secrets, keep: createKeep({ deliver, spool, log }) }),
   health: {
     notReady: () => (redis.status === 'ready' ? [] : ['Redis is away']),

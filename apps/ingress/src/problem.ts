@@ -16,6 +16,12 @@ export const problemSchema = z
   })
   .describe('application/problem+json')
 
+/** A problem among a route's documented answers. */
+export const problemResponse = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: problemSchema } },
+})
+
 export type Problem = z.infer<typeof problemSchema>
 
 /** Answers with a problem. */
@@ -47,6 +53,8 @@ const DETAILS: Record<string, string> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'The body is empty; a callback is a JSON object.',
   FST_ERR_CTP_BODY_TOO_LARGE: 'The body is larger than 256 KiB; no callback is.',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'The content type must be application/json.',
+  FST_ERR_BAD_URL: 'The URL cannot be read.',
+  FST_ERR_MAX_PARAM_LENGTH: 'The token is longer than any is.', // Fastify's own words repeat it
   400: 'The body is not JSON.',
   413: 'The body is larger than 256 KiB; no callback is.',
   415: 'The content type must be application/json.',

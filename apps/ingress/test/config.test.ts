@@ -21,6 +21,7 @@ test('the defaults are the documented ones', () => {
     port: 3000,
     authRequired: true,
     secrets: { tokens: ['token'], hmacKeys: [], toleranceSeconds: 300 },
+    limits: { strangersPerMinute: 300, trustedProxies: [] },
   })
 })
 
@@ -37,6 +38,9 @@ test('every setting arrives where it belongs', () => {
       CALLBACK_TOLERANCE_SECONDS: '60',
       CALLBACK_AUTH: 'required',
       QUARANTINE_MAX: '7',
+      QUARANTINE_MAX_BYTES: '8',
+      RATE_LIMIT_PER_MINUTE: '0',
+      TRUSTED_PROXIES: '10.0.0.0/8, ::1',
     }),
   ).toMatchObject({
     redisUrl: 'rediss://redis',
@@ -46,7 +50,8 @@ test('every setting arrives where it belongs', () => {
     port: 0,
     authRequired: true,
     secrets: { tokens: ['old', 'new'], hmacKeys: ['key-1', 'key-2'], toleranceSeconds: 60 },
-    quarantineMax: 7,
+    quarantine: { limit: 7, maxBytes: 8 },
+    limits: { strangersPerMinute: 0, trustedProxies: ['10.0.0.0/8', '::1'] },
   })
 })
 
@@ -74,6 +79,12 @@ test.each([
   ['CALLBACK_TOLERANCE_SECONDS', '0'],
   ['CALLBACK_TOLERANCE_SECONDS', '5m'],
   ['QUARANTINE_MAX', '-1'],
+  ['QUARANTINE_MAX', '10001'],
+  ['QUARANTINE_MAX_BYTES', '64MB'],
+  ['RATE_LIMIT_PER_MINUTE', '-1'],
+  ['RATE_LIMIT_PER_MINUTE', 'off'],
+  ['TRUSTED_PROXIES', 'true'],
+  ['TRUSTED_PROXIES', '0.0.0.0/0'],
 ])('%s=%s is a problem that names the variable', (name, value) => {
   expect(problemsOf({ CALLBACK_TOKENS: 'token', [name]: value })).toEqual([
     expect.stringMatching(new RegExp(`^${name}: `)),

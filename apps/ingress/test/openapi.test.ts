@@ -3,6 +3,8 @@ import { startServer } from './server-under-test.ts'
 
 type Item = Record<string, { responses?: Record<string, { description?: string }> }>
 
+const PROBLEMS = ['400', '401', '408', '413', '414', '415', '429', '431', '503']
+
 const readDocument = async () => {
   const { app } = await startServer()
   const answer = await app.inject('/openapi.json')
@@ -42,7 +44,7 @@ test.each(['/callbacks/separation', '/callbacks/separation/{token}'])(
   '%s is listed with all its answers',
   async (path) => {
     const operation = (await readDocument()).paths[path]?.post
-    expect(Object.keys(operation.responses)).toEqual(['200', '400', '401', '413', '415', '503'])
+    expect(Object.keys(operation.responses)).toEqual(['200', ...PROBLEMS])
     expect(operation.summary).toEqual(expect.any(String))
   },
 )
@@ -64,15 +66,12 @@ test('an accepted callback is described as it is answered', async () => {
   expect(schema.properties.status.enum).toEqual(['accepted', 'duplicate', 'spooled', 'quarantined'])
 })
 
-test.each(['400', '401', '413', '415', '503'])(
-  'the answer %s is described as the problem that it is',
-  async (status) => {
-    const { paths } = await readDocument()
-    expect(Object.keys(paths['/callbacks/separation'].post.responses[status].content)).toEqual([
-      'application/problem+json',
-    ])
-  },
-)
+test.each(PROBLEMS)('the answer %s is described as the problem that it is', async (status) => {
+  const { paths } = await readDocument()
+  expect(Object.keys(paths['/callbacks/separation'].post.responses[status].content)).toEqual([
+    'application/problem+json',
+  ])
+})
 
 test('the token is described as a parameter of the path', async () => {
   const { paths } = await readDocument()

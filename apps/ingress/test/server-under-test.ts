@@ -17,6 +17,8 @@ export const startServer = async ({
   tokens = [TOKEN, 'next-token'],
   hmacKeys = [KEY],
   fails = undefined as Error | undefined,
+  strangersPerMinute = 300,
+  trustedProxies = [] as string[],
 } = {}) => {
   const kept: Kept = { separations: [], quarantined: [], log: [] }
   const keep = <T>(list: unknown[], thing: unknown, answer: T): Promise<T> => {
@@ -31,12 +33,14 @@ export const startServer = async ({
     metrics,
     secrets,
     authRequired,
+    limits: { strangersPerMinute, trustedProxies },
     health: { notReady: () => [], metrics: metrics.registry },
     admit: createAdmission({
       secrets,
       keep: createDelivery({
         submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted') },
-        quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined), close: async () => {} },
+        quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined) },
+        authRequired,
       }),
     }),
   })

@@ -38,7 +38,7 @@ const variables = z.object({
     .optional(),
   PROVIDER_API_KEY: z.string().optional(),
   CALLBACK_READBACK: z.enum(['off', 'suspicious', 'always'], 'must be off, suspicious or always').default('off'),
-  QUARANTINE_MAX: integer({ min: 1 }).default(1000),
+  QUARANTINE_MAX: integer({ min: 1, max: 10_000 }).default(1000),
   QUARANTINE_MAX_BYTES: integer({ min: 1 }).default(67_108_864),
 })
 

@@ -46,7 +46,7 @@ export const commonVariables = {
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 }
 
-/** Addresses and networks of proxies in front of an app, whose `X-Forwarded-For` is believed. */
+/** Addresses and networks of proxies in front of an app, whose `X-Forwarded-For` is believed. Never everybody: no `/0`. */
 export const proxies = () =>
   list().superRefine((entries, context) => {
     for (const [index, entry] of entries.entries()) {
@@ -60,10 +60,7 @@ export const proxies = () =>
 
 const isNetwork = (text: string): boolean => {
   const [address = '', bits, ...rest] = text.split('/')
-  const version = isIP(address)
-  return (
-    version !== 0 &&
-    rest.length === 0 &&
-    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
-  )
+  const version = address.includes('%') ? 0 : isIP(address) // a zone belongs to a link of this machine, not to a network
+  if (version === 0 || rest.length > 0) return false
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { commonVariables, flag, integer, list, port, redisUrl } from '../src/variables.ts'
+import { commonVariables, flag, integer, list, port, proxies, redisUrl } from '../src/variables.ts'
 
 const accepts = (schema: z.ZodType, text: string) => schema.safeParse(text).success
 
@@ -79,4 +79,47 @@ test.each([
   const { error } = z.object(commonVariables).safeParse({ [name]: value })
   expect(error?.issues.map(({ path }) => path)).toEqual([[name]])
   expect(error?.issues[0]?.message).not.toContain('hunter2')
+})
+
+test.each([
+  [undefined, []],
+  ['10.0.0.1', ['10.0.0.1']],
+  ['10.0.0.0/8, 192.168.7.0/24', ['10.0.0.0/8', '192.168.7.0/24']],
+  ['::1,fd00::/8,2001:db8::1/128', ['::1', 'fd00::/8', '2001:db8::1/128']],
+  ['::ffff:10.0.0.1', ['::ffff:10.0.0.1']],
+  ['127.0.0.1/32,0.0.0.0/1', ['127.0.0.1/32', '0.0.0.0/1']],
+])('the proxies %j are %j', (text, networks) => {
+  expect(proxies().parse(text)).toEqual(networks)
+})
+
+test.each([
+  ...[
+    'proxy.example.org',
+    'localhost',
+    'true',
+    '*',
+    '1',
+    '10.0.0',
+    '10.0.0.1:80',
+    '010.0.0.1',
+    '[::1]',
+    'fe80::1%eth0',
+  ],
+  ...['10.0.0.0/33', '::/129', '10.0.0.0/', '10.0.0.0/8/8', '10.0.0.0/-1', '10.0.0.0/08', '10.0.0.0/255.0.0.0', '/8'],
+])('%j is no proxy', (text) => {
+  expect(accepts(proxies(), text)).toBe(false)
+})
+
+test.each(['0.0.0.0/0', '::/0', '10.0.0.0/0'])('%s would believe everybody, and is refused', (text) => {
+  expect(accepts(proxies(), text)).toBe(false)
+})
+
+test('a wrong proxy is named by its place in the list, not by what it says', () => {
+  const issues = proxies()
+    .safeParse('10.0.0.1, hunter2, ::1, hunter3')
+    .error?.issues.map(({ message }) => message)
+  expect(issues).toEqual([
+    'entry 2 is neither an IP address nor a network such as 10.0.0.0/8',
+    'entry 4 is neither an IP address nor a network such as 10.0.0.0/8',
+  ])
 })
