@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { publicLink } from '@stems/domain/link'
 import { type Manifest, manifestSchema } from '@stems/domain/manifest'
 import type { Truth } from './moods.ts'
 import type { PromisedTask } from './sender.ts'
@@ -154,7 +155,7 @@ const judgeStem = (
   files: StoredTask['files'],
   truthOf: AccountOptions['truthOf'],
 ): 'saved' | 'other link' | 'empty' | { failedAs: string } | Flaw => {
-  const truths = [...links].map((link) => ({ link, truth: truthOf(link) }))
+  const truths = [...links].map((link) => ({ link: publicLink(link), truth: truthOf(link) }))
   const living = truths.find(({ truth }) => 'sha256' in truth)
   switch (entry?.status) {
     case undefined:
@@ -162,7 +163,7 @@ const judgeStem = (
     case 'empty':
       return links.size === 0 ? 'empty' : { kind: 'lost', what: `called empty, and it had the link ${[...links][0]}` }
     case 'saved': {
-      if (!links.has(entry.source_url))
+      if (!truths.some(({ link }) => link === entry.source_url))
         return { kind: 'corrupt', what: `no callback gave the link ${entry.source_url}` }
       const flaw = judgeFile(entry, files, truthOf(entry.source_url))
       if (!flaw) return 'saved'

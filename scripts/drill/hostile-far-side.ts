@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileAt, moodOf, REFUSALS, type Refusal, type Trouble } from './moods.ts'
+import { fileAt, type Mood, moodOf, opensFile, REFUSALS, type Refusal, type Trouble } from './moods.ts'
 
 const SLOW_BYTES_PER_SECOND = 60_000
 const ERROR_PAGE = '<!doctype html><title>Error</title><p>This file is taking a rest.</p>\n'
@@ -25,7 +25,7 @@ export const startHostileFarSide = async (): Promise<FarSide> => {
 
   const server = createServer((request, response) => {
     const link = request.url ?? '/'
-    const mood = moodOf(link)
+    const mood: Mood = opensFile(link) ? moodOf(link) : { refusal: 'forbidden' }
     const before = requests.get(link) ?? 0
     count(requests, link)
     const fate = 'refusal' in mood ? mood.refusal : (mood.troubles[before] ?? 'well')

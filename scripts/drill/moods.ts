@@ -44,7 +44,19 @@ export const linkTo = (mood: Mood, instrument: string, dice: Dice): string => {
   const id = dice.between(0, 0xffff_ffff).toString(16)
   const kilobytes = dice.chance(0.15) ? dice.between(100, 400) : 0
   const fate = 'refusal' in mood ? mood.refusal : mood.troubles.join('-') || WELL
-  return `/${fate}/${id}_${instrument}.mp3${kilobytes ? `?bytes=${kilobytes * 1000}` : ''}`
+  const isSigned = dice.chance(0.3)
+  const path = `/${fate}/${id}${kilobytes ? `~${kilobytes}k` : ''}${isSigned ? SIGNED : ''}_${instrument}.mp3`
+  return isSigned ? `${path}?Signature=${signatureOf(path)}` : path
+}
+
+const SIGNED = '~signed'
+
+const signatureOf = (path: string): string => createHash('sha256').update(path).digest('hex').slice(0, 16)
+
+/** Does a link open its file? Some need a signature in their query string, and without it they are refused. */
+export const opensFile = (link: string): boolean => {
+  const { pathname, searchParams } = new URL(link, 'http://far-side')
+  return !pathname.includes(SIGNED) || searchParams.get('Signature') === signatureOf(pathname)
 }
 
 /** @param link with or without its origin */
@@ -54,10 +66,11 @@ export const moodOf = (link: string): Mood => {
   return { troubles: fate.split('-').filter((name): name is Trouble => TROUBLES.includes(name as Trouble)) }
 }
 
-/** @param link with or without its origin */
+/** @param link with or without its origin and its query string */
 export const fileAt = (link: string): Buffer => {
-  const { pathname, searchParams } = new URL(link, 'http://far-side')
-  return mp3For(decodeURI(pathname), Number(searchParams.get('bytes') ?? 0))
+  const { pathname } = new URL(link, 'http://far-side')
+  const [, kilobytes = '0'] = /~(\d+)k/.exec(pathname) ?? []
+  return mp3For(decodeURI(pathname), Number(kilobytes) * 1000)
 }
 
 /** @param link with or without its origin */
