@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { countAnswers, pipelineBound } from './pipeline.ts'
+import { sendProblem } from './problem.ts'
 import { createWaitingRoom } from './waiting-room.ts'
 
 /** How long ingress waits for whom, as options for Fastify. Nobody holds a connection for longer than a quarter of a minute by being slow. */
@@ -19,6 +20,8 @@ export const patience = {
     connectionsCheckingInterval: 1_000,
     /** Both: 16 KiB for all headers, as Node has it; said here because the answer 431 says it. */
     maxHeaderSize: 16_384,
+    /** Node's own 400 would be no problem document; see refuseWithoutHost. */
+    requireHostHeader: false,
   },
 } as const
 
@@ -42,6 +45,7 @@ export type Connections = {
 export const boundConnections = (app: FastifyInstance): Connections => {
   const strangers = createWaitingRoom(MOST_STRANGERS)
   const unprovenBodies = createWaitingRoom(MOST_UNPROVEN_BODIES)
+  app.addHook('onRequest', refuseWithoutHost)
   app.server.on('connection', strangers.enter)
   countAnswers(app.server)
   // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1). Node's own 417 would be no problem document.
@@ -60,4 +64,10 @@ export const boundConnections = (app: FastifyInstance): Connections => {
       strangers.leave(socket)
     },
   }
+}
+
+// RFC 9112, 3.2: a request of HTTP/1.1 names its host.
+const refuseWithoutHost = (request: FastifyRequest, reply: FastifyReply, next: () => void): void => {
+  if (request.headers.host !== undefined || request.raw.httpVersion !== '1.1') return next()
+  sendProblem(reply, 400, 'The Host header is missing.')
 }

@@ -64,7 +64,7 @@ export const createSeal = (redis: Redis, prefix: string) => {
     /** As `open`, for a payload. */
     openPayload: async (payload: unknown): Promise<unknown> => {
       const key = await readKey()
-      return mapTexts(payload, (text) => replaceLinks(text, (link) => tryOpenLink(link, key) ?? link))
+      return mapTexts(payload, (text) => openText(text, key))
     },
   }
 }
@@ -74,9 +74,10 @@ export type Seal = ReturnType<typeof createSeal>
 // The IV comes from the link itself, so that equal links are equal when sealed; that they are equal is all one can see.
 const sealLink = (link: string, key: Buffer): string => {
   if (!hasSecrets(link)) return link
-  const iv = createHmac('sha256', key).update(link).digest().subarray(0, IV_BYTES)
+  const plain = Buffer.from(link, 'utf16le') // UTF-8 would lose half a character that a payload may hold
+  const iv = createHmac('sha256', key).update(plain).digest().subarray(0, IV_BYTES)
   const cipher = createCipheriv('aes-256-gcm', key, iv)
-  const sealed = Buffer.concat([iv, cipher.update(link), cipher.final(), cipher.getAuthTag()])
+  const sealed = Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
   return `${publicLink(link)}?${MARK}${sealed.toString('base64url')}`
 }
 
@@ -86,7 +87,7 @@ const tryOpenLink = (link: string, key: Buffer): string | undefined => {
   try {
     const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })
     decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
-    return Buffer.concat([decipher.update(sealed.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]).toString()
+    return Buffer.concat([decipher.update(sealed.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf16le')
   } catch {
     return undefined // another key
   }
@@ -103,9 +104,15 @@ const MARK = 'sealed='
 
 const isSealed = (link: string): boolean => /\?sealed=[\w-]+$/.test(link)
 
-// A text that is a link as a whole may hold raw spaces; elsewhere a link ends at the first one.
-const sealText = (text: string, key: Buffer): string =>
-  URL.canParse(text) ? sealLink(text, key) : replaceLinks(text, (link) => sealLink(link, key))
+// A text that is a link as a whole may hold raw spaces; elsewhere a link ends at the first one. Whatever comes back as it was
+// may be sealed as a whole: «note: see https://host?k» parses as a link too, and would not.
+const sealText = (text: string, key: Buffer): string => {
+  const whole = sealLink(text, key)
+  const isReversible = whole !== text && openText(whole, key) === text
+  return isReversible ? whole : replaceLinks(text, (link) => sealLink(link, key))
+}
+
+const openText = (text: string, key: Buffer): string => replaceLinks(text, (link) => tryOpenLink(link, key) ?? link)
 
 const hasLink =
   (matches: (link: string) => boolean) =>
@@ -125,5 +132,5 @@ const mapTexts = (value: unknown, change: (text: string) => string): unknown => 
   if (typeof value === 'string') return change(value)
   if (Array.isArray(value)) return value.map((item) => mapTexts(item, change))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, mapTexts(item, change)]))
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [change(name), mapTexts(item, change)]))
 }

@@ -76,8 +76,11 @@ test('a payload of any shape is sealed in its texts and comes back whole', async
   const payload = {
     code: 200,
     note: `first ${SECRET}, then "https://cdn.example/x?k=hunter2".`,
+    pair: ['note: why? because', 'a:b:c https://cdn.example?k=hunter2# ', 'https:/cdn.example/one-slash?k=hunter2'],
+    half: ' https://me:hunter2@cdn.example/\ud800 ',
     list: [SECRET, ' https://cdn.example/Lead Vocal.mp3?k=hunter2 ', PLAIN, null, true, 1.5],
     deep: { er: { url: 'https://cdn.example/x?sealed=hunter2' } },
+    [`named ${SECRET}`]: { ' https://cdn.example#hunter2 ': 'in a key' },
   }
   const sealed = await ingress.sealPayload(payload)
   expect(JSON.stringify(sealed)).not.toContain('hunter2')
