@@ -6,7 +6,8 @@
  */
 export const publicLink = (link: string): string => {
   if (!hasSecrets(link)) return link
-  const url = new URL(link)
+  const url = URL.parse(link)
+  if (!url) return cutCredentials(cutQuery(link))
   url.username = url.password = url.search = url.hash = ''
   return url.href
 }
@@ -14,10 +15,13 @@ export const publicLink = (link: string): string => {
 /** Does a link carry more than a place: a query string, a fragment or credentials? */
 export const hasSecrets = (link: string): boolean => {
   const url = URL.parse(link)
-  return url !== null && [url.username, url.password, url.search, url.hash].some((part) => part !== '')
+  if (!url) return link.includes('://') && cutCredentials(cutQuery(link)) !== link // only looks like a link, and may be one to others
+  return [url.username, url.password, url.search, url.hash].some((part) => part !== '')
 }
 
-const LINK_IN_TEXT = /\b[a-z][a-z0-9+.-]*:\/\/[^\s"'<>\\]+/gi
+// An apostrophe does not end a link: songs have them in their names. A run of what schemes are made of is tried from its
+// beginning only, or a text of many dots would take hours.
+const LINK_IN_TEXT = /(?<![a-z0-9+.-])([0-9+.-]*)([a-z][a-z0-9+.-]*:\/\/[^\s"<>\\]+)/gi
 
 /**
  * Text with every link in it in its public form, for logs and messages that may quote one.
@@ -25,10 +29,15 @@ const LINK_IN_TEXT = /\b[a-z][a-z0-9+.-]*:\/\/[^\s"'<>\\]+/gi
  * @param text any text, JSON included
  */
 export const redactLinks = (text: string): string =>
-  replaceLinks(text, (link) => (URL.canParse(link) ? publicLink(link) : cutSecrets(link)))
+  replaceLinks(text, (link) => {
+    return cutCredentials(publicLink(cutCredentials(link)))
+  })
+
+// Those of links too that stand in the path of another, as in a list without spaces.
+const cutCredentials = (link: string): string => link.replace(/:\/\/[^/?#]*@/g, '://')
 
 // What only looks like a link may still carry the secrets of one.
-const cutSecrets = (link: string): string => link.replace(/[?#].*$/, '').replace(/\/\/[^/]*@/, '//')
+const cutQuery = (link: string): string => link.replace(/[?#].*$/, '')
 
 /**
  * Replaces every link that stands in a text.
@@ -37,4 +46,6 @@ const cutSecrets = (link: string): string => link.replace(/[?#].*$/, '').replace
  * @param replace gets the link as it stands there
  */
 export const replaceLinks = (text: string, replace: (link: string) => string): string =>
-  text.includes('://') ? text.replaceAll(LINK_IN_TEXT, replace) : text
+  text.includes('://')
+    ? text.replaceAll(LINK_IN_TEXT, (_all, before: string, link: string) => before + replace(link))
+    : text

@@ -64,10 +64,13 @@ export const hasLinks = (separation: Separation): boolean => separation.stems.so
 export const linksOf = ({ url, otherUrls = [] }: Pick<NamedStem, 'url' | 'otherUrls'>): string[] =>
   url === null ? [] : [url, ...otherUrls]
 
-const MOST_LINKS = 5
+const MOST_LINKS = 8
 
-// A repeat of an old callback may come after one with fresh links: the newest link is tried first, the others stay.
+// A repeat of an old callback may come after one with fresh links: the newest link is tried first, the others stay. The
+// very first one stays too, or whoever sends false ones would need only enough of them.
 const mergeStems = (earlier: NamedStem, later: NamedStem): NamedStem => {
-  const [url = null, ...otherUrls] = [...new Set([...linksOf(later), ...linksOf(earlier)])].slice(0, MOST_LINKS)
+  const links = [...new Set([...linksOf(later), ...linksOf(earlier)])]
+  const [url = null, ...otherUrls] =
+    links.length > MOST_LINKS ? [...links.slice(0, MOST_LINKS - 1), ...links.slice(-1)] : links
   return { name: later.name, url, ...(otherUrls.length > 0 ? { otherUrls } : {}) }
 }

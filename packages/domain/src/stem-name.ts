@@ -20,7 +20,9 @@ export const stemNameSchema = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,95}$/)
  */
 export const toStemName = (named: string): string => {
   if (SAFE_NAME.test(named) && !HASHED_NAME.test(named)) return named
-  const hash = createHash('sha256').update(named).digest('hex').slice(0, 8)
+  // In UTF-8 all halves of surrogate pairs are one and the same; JSON tells them apart.
+  const distinct = named.isWellFormed() ? named : JSON.stringify(named)
+  const hash = createHash('sha256').update(distinct).digest('hex').slice(0, 8)
   return [slug(named).slice(0, 48) || 'stem', hash].join('-')
 }
 

@@ -34,3 +34,24 @@ test('what only looks like a link loses its secrets too', () => {
 test('text without a link is left alone', () => {
   expect(redactLinks('a?b=c user:pass@host')).toBe('a?b=c user:pass@host')
 })
+
+test.each([
+  [
+    "GET https://cdn.example/Don't.mp3?k=hunter2",
+    "GET https://cdn.example/Don't.mp3",
+    'an apostrophe does not end a link',
+  ],
+  ['_https://u:hunter2@h/?hunter2', '_https://h/', 'a sign of a name may stand before it'],
+  ['1https://u:hunter2@h/?hunter2', '1https://h/', 'so may a digit'],
+  ['.-+https://u:hunter2@h/', '.-+https://h/', 'so may what schemes are made of'],
+  ['https://a/x,https://u:hunter2@b/y', 'https://a/x,https://b/y', 'one link may follow another without a space'],
+  ['https://[bad/x,https://u:hunter2@b/y', 'https://[bad/x,https://b/y', 'so it may when the first is broken'],
+  ['1://u:x@h', '1://u:x@h', 'without a letter there is no scheme'],
+])('of %j there is left %j: %s', (text, shown) => {
+  expect(redactLinks(text)).toBe(shown)
+})
+
+test('a text made to keep whoever reads it busy is read at once', () => {
+  const text = `${'a.'.repeat(500_000)}!://`
+  expect(redactLinks(text)).toBe(text)
+})

@@ -90,3 +90,14 @@ test('there is something to fetch only where a stem has a link', () => {
     true,
   ])
 })
+
+test('however many links come, the newest and the very first one stay', () => {
+  const links = Array.from({ length: 30 }, (_, n) => `https://far.side/${n}.mp3`)
+  const callbacks = links.map((url, n) => ({
+    ...separation({ vocal: url }),
+    receivedAt: new Date(Date.UTC(2026, 0, 1) + n * 1000).toISOString(),
+  }))
+  const [vocal] = callbacks.reduce(mergeSeparations).stems
+  expect(vocal?.url).toBe(links.at(-1))
+  expect(vocal?.otherUrls).toEqual([...links.slice(-7, -1).reverse(), links[0]])
+})

@@ -9,7 +9,22 @@ const DOCUMENTED = [
 const HOSTILE = [
   ...['../../etc/passwd', '..', '.', '/', 'a/b', 'a\\b', 'vocal.mp3', '.part', 'sep_x.1.vocal', 'vocal\0', 'vocal\n'],
   ...['', ' ', '_', '-', 'Vocal', 'VOCAL', ' vocal', 'vocal ', 'vocals', '__proto__', 'constructor', 'manifest'],
-  ...['caf\u00e9', 'cafe\u0301', 'вокал', '人声', '🎤', '🥁', '\ud800', 'ﬁ', 'İ', 'ı', '‮lacov', 'a'.repeat(300)],
+  ...[
+    'caf\u00e9',
+    'cafe\u0301',
+    'вокал',
+    '人声',
+    '🎤',
+    '🥁',
+    '\ud800',
+    '\udfff',
+    '\ufffd',
+    'ﬁ',
+    'İ',
+    'ı',
+    '‮lacov',
+    'a'.repeat(300),
+  ],
   ...[`${'a'.repeat(300)}b`, 'a'.repeat(64), 'a'.repeat(65), '%2e%2e%2f', 'con', 'NUL', 'a:b', '{}', '*', '~root'],
 ]
 

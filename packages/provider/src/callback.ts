@@ -59,27 +59,27 @@ export const parseCallback = (body: unknown, receivedAt: string): Separation => 
   }
   const { code, msg, data } = parsed.data
   const infos = [data.vocal_separation_info, data.vocal_removal_info].filter((each) => each != null)
-  const read = infos.map((each) => ({ info: each, stems: stemsOf(each) }))
-  const { info, stems } = read.find((each) => each.stems.length > 0) ?? { info: infos[0], stems: [] }
-  if (stems.length > MOST_STEMS) {
-    throw new UnknownShapeError([{ path: 'data', message: `names ${stems.length} stems, more than ${MOST_STEMS}` }])
+  const named = infos.map(stemsOf)
+  const count = named.flat().length
+  if (count > MOST_STEMS) {
+    throw new UnknownShapeError([{ path: 'data', message: `names ${count} stems, more than ${MOST_STEMS}` }])
   }
+  const stems = unite(named)
   if (code === 200 && stems.length === 0) {
     throw new UnknownShapeError([
       { path: 'data', message: 'says success (code 200) and names no stem that we can read' },
     ])
   }
-  const type = info ? typeOf(info) : 'unknown'
-  return { taskId: data.task_id, type, code, msg: redactLinks(msg ?? ''), receivedAt, stems }
+  return { taskId: data.task_id, type: typeOf(infos), code, msg: redactLinks(msg ?? ''), receivedAt, stems }
 }
 
 const MOST_STEMS = 200 // far more than any separation has; a body that fits the limit could name ten thousand
 
 const stemsOf = (info: CallbackInfo): NamedStem[] => {
   const keyed = Object.entries(info)
-    .filter(([key]) => key.endsWith('_url') && key !== '_url')
+    .filter(([key]) => key.endsWith('_url'))
     .map(([key, url]) => ({ name: toStemName(key.slice(0, -'_url'.length)), url: toUrl(url) }))
-  return withUniqueNames([...keyed, ...(info.origin_data ?? []).flatMap(groupStems)])
+  return [...keyed, ...(info.origin_data ?? []).flatMap(groupStems)]
 }
 
 // Both halves of a group carry the same name: the half without the stem gets a name of its own.
@@ -91,6 +91,15 @@ const groupStems = ({ extract, remove, ...file }: CallbackGroup): NamedStem[] =>
     ...(remove ? [{ name: `${name}_removed`, url: toUrl(remove.audio_url) }] : []),
     ...(file.audio_url === undefined ? [] : [{ name, url: toUrl(file.audio_url) }]),
   ]
+}
+
+// A payload that speaks both dialects says most things twice, and what only one of them says must not be lost.
+const unite = ([first = [], second = []]: NamedStem[][]): NamedStem[] => {
+  const hasLinkFor = (stem: NamedStem) => second.some(({ name, url }) => name === stem.name && url !== null)
+  const isSaid = (stem: NamedStem) =>
+    first.some(({ name, url }) => name === stem.name && (stem.url === null || stem.url === url))
+  const told = first.filter((stem) => stem.url !== null || !hasLinkFor(stem))
+  return withUniqueNames([...told, ...second.filter((stem) => !isSaid(stem))])
 }
 
 // Two entries of a list may carry the same title. Neither may overwrite the other.
@@ -120,8 +129,10 @@ const SPLIT_STEM = [
 ]
 
 // The payload does not name its type. Links tell it best; where there are none, the keys do.
-const typeOf = (info: CallbackInfo): Separation['type'] => {
-  for (const present of [(key: string) => toUrl(info[key]) !== null, (key: string) => key in info]) {
+const typeOf = (infos: CallbackInfo[]): Separation['type'] => {
+  const names = (key: string) => infos.some((info) => Object.hasOwn(info, key))
+  const links = (key: string) => infos.some((info) => Object.hasOwn(info, key) && toUrl(info[key]) !== null)
+  for (const present of [links, names]) {
     if (SPLIT_STEM.some(present)) return 'split_stem'
     if (SEPARATE_VOCAL.some(present)) return 'separate_vocal'
   }

@@ -99,6 +99,32 @@ test('a key made to leave the store becomes a stem with a harmless name', () => 
   for (const name of names) expect(name).toMatch(/^[a-z0-9][a-z0-9_-]*$/)
 })
 
+test.each<[string, object, object, object]>([
+  ['the same', { vocal_url: `${FAR}/v.mp3` }, { vocal_url: `${FAR}/v.mp3` }, { vocal: `${FAR}/v.mp3` }],
+  ['a link for what had none', { vocal_url: null }, { vocal_url: `${FAR}/v.mp3` }, { vocal: `${FAR}/v.mp3` }],
+  ['no link for what had one', { vocal_url: `${FAR}/v.mp3` }, { vocal_url: '' }, { vocal: `${FAR}/v.mp3` }],
+  ['no link either', { vocal_url: null }, { vocal_url: null }, { vocal: null }],
+  ['another stem', { vocal_url: null }, { fx_url: `${FAR}/f.mp3` }, { vocal: null, fx: `${FAR}/f.mp3` }],
+  [
+    'another link',
+    { vocal_url: `${FAR}/a.mp3` },
+    { vocal_url: `${FAR}/b.mp3` },
+    { vocal: `${FAR}/a.mp3`, vocal_2: `${FAR}/b.mp3` },
+  ],
+])('when both info keys are there and the second says %s, nothing is lost', (_what, first, second, links) => {
+  const data = { task_id: 'task-1', vocal_separation_info: first, vocal_removal_info: second }
+  expect(linksOf({ code: 200, data })).toEqual(links)
+})
+
+test('both info keys together tell the type', () => {
+  const data = { task_id: 'task-1', vocal_separation_info: { vocal_url: null }, vocal_removal_info: { fx_url: FAR } }
+  expect(parseCallback({ code: 200, data }, AT).type).toBe('split_stem')
+})
+
+test('a stem whose name is empty is a stem', () => {
+  expect(linksOf(callback({ _url: `${FAR}/v.mp3` }))).toEqual({ 'stem-e3b0c442': `${FAR}/v.mp3` })
+})
+
 test('a raw space in a link is encoded, and what is encoded already stays', () => {
   const info = { vocal_url: `${FAR}/Lead Vocal.mp3`, drums_url: `${FAR}/Two%20Drums.mp3?a=b%2Fc` }
   expect(linksOf(callback(info))).toEqual({

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Separation, separationSchema } from '@stems/domain/separation'
+import { taskIdSchema } from '@stems/domain/task-id'
 
 /**
  * One small file for each separation that is being worked on, so that it can be driven again should Redis forget it.
@@ -11,8 +12,9 @@ import { type Separation, separationSchema } from '@stems/domain/separation'
  * @param makeFolder makes it where it is missing
  */
 export const createOpenNotes = (folder: string, makeFolder: () => Promise<void>) => {
-  // The hash keeps the notes of `ABC` and `abc` apart where the file system does not.
-  const noteOf = (taskId: string) => join(folder, `${taskId}.${hashOf(taskId)}.json`)
+  // The hash keeps the notes of `ABC` and `abc` apart where the file system does not. Whatever came before, no id leaves
+  // the folder.
+  const noteOf = (taskId: string) => join(folder, `${taskIdSchema.parse(taskId)}.${hashOf(taskId)}.json`)
 
   const readNote = async (name: string, olderThanMs: number): Promise<Separation | undefined> => {
     try {
@@ -26,17 +28,18 @@ export const createOpenNotes = (folder: string, makeFolder: () => Promise<void>)
 
   return {
     noteOpen: async (separation: Separation): Promise<void> => {
+      const note = noteOf(separation.taskId)
       await makeFolder()
       const temporary = join(folder, `${randomUUID()}.part`)
       try {
         await writeFile(temporary, JSON.stringify(separation), { mode: 0o600 }) // links as they came, secrets and all
-        await rename(temporary, noteOf(separation.taskId))
+        await rename(temporary, note)
       } catch (error) {
         await rm(temporary, { force: true }) // a full disk must not be filled further by what it refused
         throw error
       }
     },
-    noteClosed: (taskId: string): Promise<void> => rm(noteOf(taskId), { force: true }),
+    noteClosed: async (taskId: string): Promise<void> => rm(noteOf(taskId), { force: true }),
     listOpen: async (olderThanMs: number): Promise<Separation[]> => {
       const names = await readdir(folder).catch(() => [])
       const notes = await Promise.all(

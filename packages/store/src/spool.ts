@@ -4,7 +4,13 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { writeDurably } from './durable-file.ts'
 
-const entrySchema = z.object({ taskId: z.string(), receivedAt: z.iso.datetime(), payload: z.unknown() })
+const entrySchema = z.object({
+  taskId: z.string(),
+  receivedAt: z.iso.datetime(),
+  payload: z.unknown(),
+  /** Nothing proved who sent it. */
+  isUnproven: z.literal(true).optional(),
+})
 
 /** A verified callback that waits for Redis. */
 export type SpoolEntry = z.infer<typeof entrySchema>
