@@ -35,16 +35,19 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
     }
   }
 
-  // Several callbacks may have given several links, forged ones among them. Only when none serves is the stem given up.
+  // Several callbacks may have given several links, forged ones among them. No link can keep the others from being tried.
   const fetchByAnyLink = async (job: StemJob, attempt: Attempt): Promise<SavedStem> => {
-    const [next, ...rest] = job.otherUrls ?? []
-    try {
-      return await fetchStem(job, attempt)
-    } catch (error) {
-      if (next === undefined || !mayServeElsewhere(error)) throw error
-      log.info({ taskId: job.taskId, stem: job.stem, reason: (error as Error).message }, 'stem.another_link')
-      return fetchByAnyLink({ ...job, url: next, otherUrls: rest }, attempt)
+    const failures: StemError[] = []
+    for (const url of [job.url, ...(job.otherUrls ?? [])]) {
+      try {
+        return await fetchStem({ ...job, url }, attempt)
+      } catch (error) {
+        if (attempt.signal.aborted || !isOfThisLink(error)) throw error
+        failures.push(error)
+        if (job.otherUrls) log.info({ taskId: job.taskId, stem: job.stem, reason: error.message }, 'stem.link_failed')
+      }
     }
+    throw mostHopeful(failures)
   }
 
   const savedByAnother = async (job: StemJob): Promise<SavedStem> => {
@@ -103,5 +106,11 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
 const canGoOn = (error: unknown): boolean =>
   error instanceof StemError && error.verdict === 'later' && error.code !== 'store'
 
-const mayServeElsewhere = (error: unknown): boolean =>
-  error instanceof StemError && (error.verdict === 'refresh-url' || ['blocked', 'not_audio'].includes(error.code))
+const isOfThisLink = (error: unknown): error is StemError =>
+  error instanceof StemError && !['store', 'interrupted'].includes(error.code)
+
+// The next attempt tries all links again, so the one that may serve soonest says when, and whether there is one.
+const mostHopeful = (failures: StemError[]): StemError | undefined =>
+  failures.toSorted((a, b) => hopelessness(a) - hopelessness(b) || (a.retryAfterMs ?? 0) - (b.retryAfterMs ?? 0))[0]
+
+const hopelessness = ({ verdict }: StemError): number => ['later', 'refresh-url', 'never'].indexOf(verdict)

@@ -156,6 +156,33 @@ test('a forged link does not cost a stem that a genuine one brings home, and is 
   )
 })
 
+test.each([
+  ['answers 503', { kind: 'answer', status: 503 }],
+  ['hangs up', { kind: 'cut', afterBytes: 0 }],
+  ['claims to be too large', { kind: 'answer', status: 200, headers: { 'content-length': '9999999' } }],
+  ['is refused for good', { kind: 'answer', status: 400 }],
+] as const)('a link that %s does not keep the others from being tried', async (_how, behaviour) => {
+  const { provider, save } = await startSaving()
+  provider.alwaysBehave('/forged', behaviour)
+  expect(await save('/forged', [provider.url + PATH])).toMatchObject({ source_url: provider.url + PATH })
+})
+
+test('when no link serves, the failure is that of the one that may serve soonest', async () => {
+  const { provider, save } = await startSaving()
+  const [gone, busy, patient] = ['/gone', '/busy', '/patient'].map((path) => provider.url + path) as [
+    string,
+    string,
+    string,
+  ]
+  provider.behave('/gone', { kind: 'answer', status: 404 })
+  provider.behave('/patient', { kind: 'answer', status: 429, headers: { 'retry-after': '3600' } })
+  provider.behave('/busy', { kind: 'answer', status: 429, headers: { 'retry-after': '5' } })
+  await expect(save('/gone', [patient, busy])).rejects.toMatchObject({ code: 'rate_limited', retryAfterMs: 5000 })
+  provider.behave('/gone', { kind: 'answer', status: 404 })
+  provider.behave('/busy', { kind: 'answer', status: 400 })
+  await expect(save('/busy', [gone])).rejects.toMatchObject({ code: 'gone' })
+})
+
 test('a stem that is cut leaves what has come for the next attempt, which leaves nothing but the stem', async () => {
   const long = `${PATH}?bytes=900000`
   const { provider, save, files } = await startSaving()
