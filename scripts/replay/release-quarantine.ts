@@ -5,7 +5,7 @@ import type { Submitter } from '@stems/queue/submit'
 
 export type ReleaseOptions = {
   quarantine: Pick<Quarantine, 'release'>
-  submitter: Pick<Submitter, 'submit'>
+  submitter: Pick<Submitter, 'submit' | 'compareAgain'>
   /** Only the entries of these tasks; all where there are none. */
   taskIds: string[]
   /** Takes a line per entry. */
@@ -30,6 +30,7 @@ export const releaseQuarantine = async ({
   const released = quarantine.release({
     parse: parseCallback,
     submit: submitter.submit,
+    compareAgain: submitter.compareAgain,
     taskIds: taskIds.length > 0 ? taskIds : undefined,
   })
   const seen = new Set<string>()

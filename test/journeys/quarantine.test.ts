@@ -141,6 +141,7 @@ test('a full quarantine answers 503 to what is new and 200 to what it holds, and
       stems: [],
     }),
     submit: async () => 'accepted',
+    compareAgain: async () => {},
   })
   for await (const { answer } of released) expect(answer).toBe('accepted')
   expect(await quarantine.count()).toBe(4)

@@ -24,10 +24,19 @@ const tellRecord = (
     body: JSON.stringify({ code: 200, msg: 'success', data: { taskId, response, successFlag: flag } }),
   })
 
-const start = async (mode: 'off' | 'suspicious' | 'always', ingress: Record<string, string> = {}) => {
+const start = async (
+  mode: 'off' | 'suspicious' | 'always',
+  ingress: Record<string, string> = {},
+  more: Record<string, string> = {},
+) => {
   const system = await startSystem({ ingress, workers: 0 })
   const { url } = system.provider
-  const worker = await system.addWorker({ CALLBACK_READBACK: mode, PROVIDER_API_URL: url, PROVIDER_API_KEY: KEY })
+  const worker = await system.addWorker({
+    CALLBACK_READBACK: mode,
+    PROVIDER_API_URL: url,
+    PROVIDER_API_KEY: KEY,
+    ...more,
+  })
   return { ...system, url, worker }
 }
 
@@ -97,7 +106,7 @@ test.each([
     /failed: too long/,
   ],
 ])('a callback for a task of which the provider %s is set aside', async (_what, body, reason) => {
-  const { provider, url, post, finished, queue } = await start('always')
+  const { provider, url, post, finished, queue } = await start('always', {}, { READBACK_PATIENCE_SECONDS: '0' })
   provider.alwaysBehave(`${RECORD}task-1`, { kind: 'answer', status: 200, body })
   await post(callback('task-1', { vocal_url: `${url}/v.mp3` }))
   expect((await finished('task-1')).status).toBe('failed')
@@ -146,4 +155,56 @@ test('where only suspicious callbacks are compared, one that nothing vouches for
   await post(callback('task-1', { vocal_url: `${url}/forged.mp3` }), { path: '/callbacks/separation' })
   expect((await finished('task-1')).status).toBe('failed')
   expect(provider.hits('/forged.mp3')).toBe(0)
+})
+
+test('two stems that are swapped are noticed', async () => {
+  const { provider, url, post, finished } = await start('always')
+  tellRecord(provider, 'task-1', { vocalUrl: `${url}/v.mp3`, instrumentalUrl: `${url}/i.mp3` })
+  await post(callback('task-1', { vocal_url: `${url}/i.mp3`, instrumental_url: `${url}/v.mp3` }))
+  expect((await finished('task-1')).status).toBe('failed')
+  expect(provider.hits('/v.mp3') + provider.hits('/i.mp3')).toBe(0)
+})
+
+test('a full quarantine does not keep the honest callback waiting', async () => {
+  const { provider, url, post, finished } = await start('always', { QUARANTINE_MAX: '1' }, { QUARANTINE_MAX: '1' })
+  await post({ code: 200, data: { task_id: 'odd', something: 'else' } })
+  tellRecord(provider, 'task-1', { vocalUrl: `${url}/v.mp3` })
+  await post(callback('task-1', { vocal_url: `${url}/forged.mp3` }))
+  await post(callback('task-1', { vocal_url: `${url}/v.mp3` }))
+  expect((await finished('task-1', ({ status }) => status === 'complete')).stems.vocal).toMatchObject({
+    source_url: `${url}/v.mp3`,
+  })
+})
+
+test('however many forged callbacks wait, the provider is asked once, and the honest one comes home', async () => {
+  const { provider, url, post, finished } = await start('always')
+  const record = `${RECORD}task-1`
+  provider.behave(record, ...Array.from({ length: 3 }, () => ({ kind: 'answer', status: 429 }) as const))
+  tellRecord(provider, 'task-1', { vocalUrl: `${url}/v.mp3` })
+  const forged = Array.from({ length: 30 }, (_, n) => callback('task-1', { vocal_url: `${url}/forged-${n}.mp3` }))
+  await Promise.all([...forged, callback('task-1', { vocal_url: `${url}/v.mp3` })].map((body) => post(body)))
+  const { stems } = await finished('task-1', ({ status }) => status === 'complete')
+  expect(stems.vocal).toMatchObject({ source_url: `${url}/v.mp3` })
+  expect(provider.hits(record)).toBeLessThan(20) // one for each time that something new had come, and the three in vain
+})
+
+test('what was believed before anything was compared is compared when that is switched on', async () => {
+  const { provider, url, post, finished, workers, addWorker, worker } = await start('off')
+  provider.alwaysBehave('/gone.mp3', { kind: 'answer', status: 404 })
+  tellRecord(provider, 'task-1', { drumsUrl: `${url}/d.mp3` })
+  await post(callback('task-1', { drums_url: `${url}/gone.mp3` }))
+  await finished('task-1')
+  await worker.stop()
+  expect(workers).toEqual([])
+  const api = { PROVIDER_API_URL: url, PROVIDER_API_KEY: KEY }
+  await addWorker({ CALLBACK_READBACK: 'always', ...api })
+  await post(callback('task-1', { drums_url: `${url}/gone.mp3` }))
+  const refused = await finished('task-1', ({ stems }) => {
+    return stems.drums?.status === 'failed' && stems.drums.error.code === 'unconfirmed'
+  })
+  expect(refused.status).toBe('failed')
+  await post(callback('task-1', { drums_url: `${url}/d.mp3` }))
+  expect((await finished('task-1', ({ status }) => status === 'complete')).stems.drums).toMatchObject({
+    source_url: `${url}/d.mp3`,
+  })
 })

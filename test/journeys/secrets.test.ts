@@ -81,6 +81,7 @@ test('tokens, keys, passwords and what opens a link get nowhere, whatever a run 
     ...(await inFiles({ PROVIDER_API_KEY: `${MARK}-api-key` })),
     PROVIDER_API_URL: provider.url,
     CALLBACK_READBACK: 'always',
+    READBACK_PATIENCE_SECONDS: '0',
     DOWNLOAD_ATTEMPTS: '2',
   })
   const board = await startApp('board', {

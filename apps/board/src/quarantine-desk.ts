@@ -12,7 +12,7 @@ const PAGE_LENGTH = 20 // each may be as large as a callback
 /** What can be done with the quarantine at the board: look into it, and try its entries again. */
 export const createQuarantineDesk = (
   quarantine: Pick<Quarantine, 'count' | 'list' | 'release'>,
-  submitter: Pick<Submitter, 'submit'>,
+  submitter: Pick<Submitter, 'submit' | 'compareAgain'>,
 ) => ({
   /** @throws {QueueAwayError} */
   count: quarantine.count,
@@ -35,7 +35,12 @@ export const createQuarantineDesk = (
   release: async (taskId?: string): Promise<ReleaseCounts> => {
     const counts = { accepted: 0, duplicate: 0, unreadable: 0, unconfirmed: 0 }
     const taskIds = taskId === undefined ? undefined : [taskId]
-    const released = quarantine.release({ parse: parseCallback, submit: submitter.submit, taskIds })
+    const released = quarantine.release({
+      parse: parseCallback,
+      submit: submitter.submit,
+      compareAgain: submitter.compareAgain,
+      taskIds,
+    })
     for await (const { answer } of released) counts[answer]++
     return counts
   },

@@ -21,7 +21,7 @@ export type Arrival = {
 
 /** Read the task, verify, keep: the way of one callback. When it returns, what was said is kept. */
 export const createAdmission =
-  ({ secrets, keep }: { secrets: ProofSecrets; keep: Keep }) =>
+  ({ secrets, authRequired, keep }: { secrets: ProofSecrets; authRequired: boolean; keep: Keep }) =>
   /**
    * @returns how the callback is kept, and of which task it is
    * @throws {UnreadableTaskIdError} when the body names no task
@@ -31,7 +31,8 @@ export const createAdmission =
   async ({ body, receivedAt, signature, vouched }: Arrival): Promise<{ taskId: string; kept: Kept }> => {
     const taskId = readTaskId(body)
     if (!vouched && !isSignedBy(taskId, signature, secrets)) throw new UnprovenError()
-    return { taskId, kept: await keep({ taskId, receivedAt, payload: body }) }
+    const proof = authRequired ? {} : { isUnproven: true as const }
+    return { taskId, kept: await keep({ taskId, receivedAt, payload: body, ...proof }) }
   }
 
 export type Admit = ReturnType<typeof createAdmission>

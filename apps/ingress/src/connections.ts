@@ -68,6 +68,7 @@ export const boundConnections = (app: FastifyInstance): Connections => {
 
 // RFC 9112, 3.2: a request of HTTP/1.1 names its host.
 const refuseWithoutHost = (request: FastifyRequest, reply: FastifyReply, next: () => void): void => {
-  if (request.headers.host !== undefined || request.raw.httpVersion !== '1.1') return next()
-  sendProblem(reply, 400, 'The Host header is missing.')
+  const isMissing = request.headers.host === undefined && request.raw.httpVersion === '1.1'
+  if (isMissing) sendProblem(reply, 400, 'The Host header is missing.')
+  else next()
 }

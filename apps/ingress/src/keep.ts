@@ -11,27 +11,22 @@ const KEEP_DEADLINE_MS = 1900 // the answer leaves within 2 s, whoever keeps the
 /** How a callback is kept: in Redis, or on disk until Redis is back. */
 export type Kept = SubmitAnswer | 'quarantined' | 'spooled'
 
-export type DeliveryOptions = {
-  submitter: Pick<Submitter, 'submit'>
-  quarantine: Pick<Quarantine, 'keep'>
-  authRequired: boolean
-}
+export type DeliveryOptions = { submitter: Pick<Submitter, 'submit'>; quarantine: Pick<Quarantine, 'keep'> }
 
 /**
  * Gives a verified callback to Redis: as a separation, or to the quarantine where its shape is unknown.
  *
- * @param authRequired without it nothing proves who sent a callback, and each is marked as such
  * @returns a function that throws when Redis does not acknowledge, or when the quarantine is full
  */
 export const createDelivery =
-  ({ submitter, quarantine, authRequired }: DeliveryOptions) =>
-  async ({ taskId, receivedAt, payload }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
+  ({ submitter, quarantine }: DeliveryOptions) =>
+  async ({ payload, ...callback }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
     try {
-      const separation = parseCallback(payload, receivedAt)
-      return await submitter.submit(authRequired ? separation : { ...separation, isUnproven: true })
+      const separation = parseCallback(payload, callback.receivedAt)
+      return await submitter.submit(callback.isUnproven ? { ...separation, isUnproven: true } : separation)
     } catch (error) {
       if (!(error instanceof UnknownShapeError)) throw error
-      await quarantine.keep({ taskId, reason: error.message, receivedAt, payload })
+      await quarantine.keep({ ...callback, reason: error.message, payload })
       return 'quarantined'
     }
   }

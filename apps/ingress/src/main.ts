@@ -32,7 +32,7 @@ const quarantine = createQuarantine({
 })
 const spool = createSpool(config.spoolDir, config.spoolMaxBytes)
 await openOrExit(spool, config.spoolDir)
-const deliver = createDelivery({ submitter, quarantine, authRequired: config.authRequired })
+const deliver = createDelivery({ submitter, quarantine })
 const metrics = createIngressMetrics(spool)
 const server = await createServer({
   log,
@@ -40,7 +40,11 @@ const server = await createServer({
   secrets: config.secrets,
   authRequired: config.authRequired,
   limits: config.limits,
-  admit: createAdmission({ secrets: config.secrets, keep: createKeep({ deliver, spool, log }) }),
+  admit: createAdmission({
+    secrets: config.secrets,
+    authRequired: config.authRequired,
+    keep: createKeep({ deliver, spool, log }),
+  }),
   health: {
     notReady: () => (redis.status === 'ready' ? [] : ['Redis is away']),
     metrics: metrics.registry,

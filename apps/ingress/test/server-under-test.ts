@@ -37,10 +37,10 @@ export const startServer = async ({
     health: { notReady: () => [], metrics: metrics.registry },
     admit: createAdmission({
       secrets,
+      authRequired,
       keep: createDelivery({
         submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted') },
         quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined) },
-        authRequired,
       }),
     }),
   })

@@ -38,6 +38,7 @@ const variables = z.object({
     .optional(),
   PROVIDER_API_KEY: z.string().optional(),
   CALLBACK_READBACK: z.enum(['off', 'suspicious', 'always'], 'must be off, suspicious or always').default('off'),
+  READBACK_PATIENCE_SECONDS: integer({ min: 0, max: 86_400 }).default(600),
   QUARANTINE_MAX: integer({ min: 1, max: 10_000 }).default(1000),
   QUARANTINE_MAX_BYTES: integer({ min: 1 }).default(67_108_864),
 })
@@ -82,6 +83,7 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     allowPrivate: config.DOWNLOAD_ALLOW_PRIVATE,
     settingNames: { hosts: 'DOWNLOAD_ALLOWED_HOSTS', ports: 'DOWNLOAD_ALLOWED_PORTS' },
     readback: config.CALLBACK_READBACK,
+    readbackPatienceMs: config.READBACK_PATIENCE_SECONDS * 1000,
     providerApi:
       config.PROVIDER_API_URL && config.PROVIDER_API_KEY
         ? { apiUrl: config.PROVIDER_API_URL, apiKey: config.PROVIDER_API_KEY }

@@ -7,20 +7,31 @@ import type { WorkerMetrics } from './metrics.ts'
 export type FinishOptions = { store: StemStore; metrics: WorkerMetrics; log: Log }
 
 /** Writes the account of a separation whose stems have all come to an end. Safe to repeat. */
-export const createFinishSeparation =
-  ({ store, metrics, log }: FinishOptions) =>
-  async (
+export const createFinishSeparation = ({ store, metrics, log }: FinishOptions) => {
+  // Files that no account vouches for came from links that were believed before they were compared.
+  const removeUnvouched = async ({ taskId, stems }: Separation): Promise<void> => {
+    for (const { name } of stems) {
+      const found = await store.find(taskId, name)
+      if (!found) continue
+      await store.remove(taskId, found.file)
+      log.warn({ taskId, stem: name, file: found.file }, 'stem.removed: its link was not borne out')
+    }
+  }
+
+  return async (
     separation: Separation,
     outcomes: ReadonlyMap<string, StemOutcome>,
     confirmLock: () => Promise<void>,
   ): Promise<Manifest['status']> => {
     const { taskId, code } = separation
-    const before = isDisbelieved(outcomes) ? await store.readManifest(taskId) : undefined
+    const isRefused = isDisbelieved([...outcomes.values()])
+    const before = isRefused ? await store.readManifest(taskId) : undefined
     if (before && hasSaved(before)) return before.status // who is not believed takes nothing away from what is home
     const manifest = buildManifest(separation, outcomes, new Date().toISOString())
     await confirmLock() // a worker that was paused must not put an old account over a newer one
+    if (isRefused) await removeUnvouched(separation)
     await store.writeManifest(manifest)
-    await store.noteClosed(taskId)
+    if (!isRefused) await store.noteClosed(taskId) // else the note may be that of an honest callback which Redis has lost
     metrics.separations.inc({ status: manifest.status })
     log.info(
       { taskId, code, status: manifest.status, stems: Object.keys(manifest.stems).length },
@@ -28,8 +39,10 @@ export const createFinishSeparation =
     )
     return manifest.status
   }
+}
 
-const isDisbelieved = (outcomes: ReadonlyMap<string, StemOutcome>): boolean =>
-  [...outcomes.values()].some((outcome) => outcome.status === 'failed' && outcome.error.code === 'unconfirmed')
+/** Was what a callback said not borne out by the provider's record? */
+export const isDisbelieved = (outcomes: Manifest['stems'][string][]): boolean =>
+  outcomes.some((outcome) => outcome.status === 'failed' && outcome.error.code === 'unconfirmed')
 
 const hasSaved = ({ stems }: Manifest): boolean => Object.values(stems).some(({ status }) => status === 'saved')

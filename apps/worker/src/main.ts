@@ -69,6 +69,7 @@ const separations = createSeparationsWorker({
   ...queue,
   readback: createReadback({
     mode: config.readback,
+    patienceMs: config.readbackPatienceMs,
     readRecord: providerApi?.readRecord,
     setAside: quarantine.keep,
     log,

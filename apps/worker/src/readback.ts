@@ -1,16 +1,13 @@
 import { hasLinks, type Separation } from '@stems/domain/separation'
 import { objectionTo, suspicionOf } from '@stems/provider/confirm-links'
-import type { ReadRecord } from '@stems/provider/record-info'
+import type { ProviderRecord, ReadRecord } from '@stems/provider/record-info'
 import type { Confirm, Readback } from '@stems/queue/adoption'
 import type { Log } from '@stems/telemetry/log'
 
-// A record may lag behind its callback; one that lags this long belongs to a callback that nobody should have sent.
-const LONGEST_LAG_MS = 3600_000
-
-export type ReadbackMode = 'off' | 'suspicious' | 'always'
-
 export type ReadbackOptions = {
-  mode: ReadbackMode
+  mode: 'off' | Readback['mode']
+  /** A record may lag behind its callback; one that lags this long belongs to a callback that nobody should have sent. */
+  patienceMs: number
   /** Needed where the mode is not `off`. */
   readRecord: ReadRecord | undefined
   setAside: Readback['setAside']
@@ -21,28 +18,38 @@ export type ReadbackOptions = {
  * Compares callbacks with what the provider itself says of their tasks. The signature does not cover the links, and a token
  * says nothing of them either: who has learned one could make us save anything that lies on an allowed host.
  *
- * @returns `undefined` where every callback is believed. `confirm` throws when the provider does not tell; the separation is
+ * @returns `undefined` where every callback is believed. Its judges throw when the provider does not tell; the separation is
  * then tried again later.
  */
-export const createReadback = ({ mode, readRecord, setAside, log }: ReadbackOptions): Readback | undefined => {
+export const createReadback = ({
+  mode,
+  patienceMs,
+  readRecord,
+  setAside,
+  log,
+}: ReadbackOptions): Readback | undefined => {
   if (mode === 'off' || !readRecord) return undefined
-  const confirm: Confirm = async (separation, known) => {
-    if (!hasLinks(separation)) return undefined // there is nothing to fetch
-    const suspicion = suspicionOf(separation, known)
-    if (mode === 'suspicious' && suspicion === undefined) return undefined
-    const { taskId } = separation
-    const objection = await compare(separation, readRecord)
-    if (objection === undefined) log.info({ taskId, suspicion }, 'readback.confirmed')
-    else log.warn({ taskId, suspicion, objection }, 'readback.refused: the callback is in quarantine')
-    return objection
+  const judgeOf = (taskId: string): Confirm => {
+    let reading: Promise<ProviderRecord> | undefined
+    return async (separation, known) => {
+      if (!hasLinks(separation)) return undefined // there is nothing to fetch
+      const suspicion = suspicionOf(separation, known)
+      if (mode === 'suspicious' && suspicion === undefined) return undefined
+      reading ??= readRecord(taskId)
+      const objection = compare(separation, await reading, patienceMs)
+      if (objection === undefined) log.info({ taskId, suspicion }, 'readback.confirmed')
+      else log.warn({ taskId, suspicion, objection }, 'readback.refused: the callback is in quarantine')
+      return objection
+    }
   }
-  return { confirm, setAside }
+  return { mode, judgeOf, setAside }
 }
 
-const compare = async (separation: Separation, readRecord: ReadRecord): Promise<string | undefined> => {
-  const record = await readRecord(separation.taskId)
-  if (record.state !== 'pending') return objectionTo(separation, record)
-  if (Date.now() - Date.parse(separation.receivedAt) > LONGEST_LAG_MS)
-    return 'the provider says that it is not done yet'
-  throw new Error("the provider's record does not know the result yet, though the callback says that it is done")
+const compare = (separation: Separation, record: ProviderRecord, patienceMs: number): string | undefined => {
+  const ageMs = Date.now() - Date.parse(separation.receivedAt)
+  if (record.state === 'done' || record.state === 'failed') return objectionTo(separation, record)
+  if (ageMs < patienceMs) {
+    throw new Error(`the provider's record of this task is ${record.state}, though the callback says that it is done`)
+  }
+  return objectionTo(separation, record)
 }

@@ -3,6 +3,7 @@ import type { StuckFinder } from '@stems/queue/stuck'
 import type { Submitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
+import { isDisbelieved } from './finish-separation.ts'
 
 const PART_AGE_MS = 6 * 3600_000 // longer than any backoff: nobody goes on from it any more
 
@@ -33,7 +34,12 @@ export const startReconcile = ({ store, submitter, stuck, everyMs, log }: Reconc
     const { taskId } = separation
     const state = await submitter.stateOf(taskId)
     if (state === 'running') return
-    if (state === 'ended' && (await store.readManifest(taskId))) return store.noteClosed(taskId)
+    const manifest = state === 'ended' ? await store.readManifest(taskId) : undefined
+    if (manifest) {
+      // What Redis lost may have been honest, and what came instead was not: then the note has a try of its own.
+      if (isDisbelieved(Object.values(manifest.stems))) await submitter.submit(separation)
+      return store.noteClosed(taskId)
+    }
     const answer = await submitter.replay(taskId, async () => separation)
     if (answer === 'driven') log.warn({ taskId }, 'reconcile.forgotten: driven again')
   }

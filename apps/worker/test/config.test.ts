@@ -32,6 +32,7 @@ test('the defaults are the documented ones', () => {
     allowedPorts: [443],
     allowPrivate: false,
     readback: 'off',
+    readbackPatienceMs: 600_000,
     providerApi: undefined,
     quarantine: { limit: 1000, maxBytes: 67_108_864 },
   })
@@ -58,6 +59,7 @@ test('every setting arrives where it belongs', () => {
       DOWNLOAD_ALLOWED_PORTS: '443, 8443',
       DOWNLOAD_ALLOW_PRIVATE: 'true',
       CALLBACK_READBACK: 'suspicious',
+      READBACK_PATIENCE_SECONDS: '7',
       PROVIDER_API_URL: 'https://api.kie.ai',
       PROVIDER_API_KEY: 'key',
       QUARANTINE_MAX: '8',
@@ -82,6 +84,7 @@ test('every setting arrives where it belongs', () => {
     allowedPorts: [443, 8443],
     allowPrivate: true,
     readback: 'suspicious',
+    readbackPatienceMs: 7000,
     providerApi: { apiUrl: 'https://api.kie.ai', apiKey: 'key' },
     quarantine: { limit: 8, maxBytes: 9 },
   })
@@ -114,6 +117,7 @@ test.each([
   ['DOWNLOAD_ALLOWED_PORTS', '443,8000-9000'],
   ['CALLBACK_READBACK', 'sometimes'],
   ['CALLBACK_READBACK', 'always'],
+  ['READBACK_PATIENCE_SECONDS', '10m'],
   ['PROVIDER_API_URL', 'api.kie.ai'],
   ['PROVIDER_API_URL', 'http://api.kie.ai'],
   ['QUARANTINE_MAX', '0'],

@@ -1,4 +1,5 @@
 import type { Verdict } from '@stems/domain/errors'
+import { redactLinks } from '@stems/domain/link'
 import { titleToStemName, toStemName } from '@stems/domain/stem-name'
 import { z } from 'zod'
 
@@ -52,6 +53,7 @@ export const createRecordInfo = ({ apiUrl, apiKey, ask }: RecordInfoOptions) => 
 export type ReadRecord = ReturnType<typeof createRecordInfo>
 
 const fileSchema = z.looseObject({ audio_url: z.string().nullish(), stem_type_group_name: z.string().nullish() })
+const groupSchema = fileSchema.extend({ extract: fileSchema.nullish(), remove: fileSchema.nullish() })
 
 const answerSchema = z.looseObject({
   code: z.coerce.number().int(),
@@ -60,7 +62,7 @@ const answerSchema = z.looseObject({
     .looseObject({
       taskId: z.string().nullish(),
       response: z
-        .object({ originData: z.array(fileSchema).nullish() })
+        .object({ originData: z.array(groupSchema).nullish() })
         .catchall(z.unknown())
         .nullish(),
       successFlag: z.string().nullish(),
@@ -79,8 +81,11 @@ const readAnswer = (status: number, text: string, taskId: string): ProviderRecor
   if (code === 401 || code === 403) {
     throw new ProviderApiError('never', `the provider refuses PROVIDER_API_KEY (${code})`)
   }
-  if (code === 404 || code === 422) return { state: 'unknown' }
-  if (code !== 200) throw new ProviderApiError('later', `the provider's API answered ${code ?? 'no JSON that we know'}`)
+  if (answer && (code === 404 || code === 422)) return { state: 'unknown' }
+  if (code !== 200) {
+    const how = answer ? '' : ' and nothing that we can read: check PROVIDER_API_URL'
+    throw new ProviderApiError('later', `the provider's API answered ${code ?? status}${how}`)
+  }
   if (!answer?.data) return { state: 'unknown' }
   if (answer.data.taskId && answer.data.taskId !== taskId) {
     throw new ProviderApiError('later', "the provider's API answered for another task")
@@ -100,17 +105,27 @@ const parseAnswer = (text: string): Answer | undefined => {
 const readDetails = ({ response, successFlag, errorMessage }: Details): ProviderRecord => {
   const links = response ? linksOf(response) : []
   if (links.length > 0) return { state: 'done', links }
-  if (successFlag === 'PENDING') return { state: 'pending' }
-  return { state: 'failed', reason: errorMessage || successFlag || 'without a reason' }
+  if (!successFlag || ['PENDING', 'SUCCESS'].includes(successFlag)) return { state: 'pending' } // success without a link is not done yet
+  return { state: 'failed', reason: redactLinks(errorMessage || successFlag).slice(0, LONGEST_REASON) }
 }
+
+const LONGEST_REASON = 200
 
 const linksOf = (response: NonNullable<Details['response']>) => [
   ...Object.entries(response).flatMap(([key, url]) =>
     key.endsWith('Url') && isLink(url) ? [{ stem: toStemName(snakeCase(key.slice(0, -'Url'.length))), url }] : [],
   ),
-  ...(response.originData ?? []).flatMap(({ audio_url: url, stem_type_group_name: title }) =>
-    isLink(url) ? [{ stem: titleToStemName(title ?? 'stem'), url }] : [],
-  ),
+  ...(response.originData ?? []).flatMap(({ extract, remove, ...file }) => {
+    const title = titleToStemName(
+      file.stem_type_group_name ?? extract?.stem_type_group_name ?? remove?.stem_type_group_name ?? 'stem',
+    )
+    const files = [
+      { stem: title, url: file.audio_url },
+      { stem: title, url: extract?.audio_url },
+      { stem: `${title}_removed`, url: remove?.audio_url },
+    ]
+    return files.flatMap(({ stem, url }) => (isLink(url) ? [{ stem, url }] : []))
+  }),
 ]
 
 const isLink = (value: unknown): value is string => typeof value === 'string' && URL.canParse(value)

@@ -25,7 +25,7 @@ test.each([
   ['some of them', { vocal: HONEST.vocal, drums: null }, HONEST],
   ['another query string', { vocal: `${HONEST.vocal}?Expires=1` }, { vocal: `${HONEST.vocal}?Expires=2` }],
   ['a raw space', HONEST, { ...HONEST, instrumental: `${FILES}/i i.mp3` }],
-  ['another name for the stem', { lead: HONEST.vocal }, HONEST],
+  ['a name for the stem that the record does not have', { lead: HONEST.vocal }, HONEST],
   ['the original song, which the record leaves out', { ...HONEST, origin: 'https://cdn1.suno.ai/x.mp3' }, HONEST],
 ])('a callback with %s is believed', (_what, links, record) => {
   expect(objectionTo(separationOf(links), recordOf(record))).toBeUndefined()
@@ -35,6 +35,7 @@ test.each([
   ['another file', { ...HONEST, vocal: `${FILES}/evil.mp3` }, /for vocal$/],
   ['another host', { ...HONEST, vocal: 'https://evil.example/s/v.mp3' }, /for vocal$/],
   ['another scheme', { ...HONEST, vocal: 'http://file.aiquickdraw.com/s/v.mp3' }, /for vocal$/],
+  ['two stems swapped', { vocal: HONEST.instrumental, instrumental: HONEST.vocal }, /for vocal, instrumental$/],
   ['a stem more', { ...HONEST, drums: `${FILES}/d.mp3`, bass: `${FILES}/b.mp3` }, /for drums, bass$/],
   ['an original song from elsewhere', { ...HONEST, origin: 'https://evil.example/x.mp3' }, /for origin$/],
 ])('a callback with %s is not, and the stem is named', (_what, links, objection) => {
@@ -59,7 +60,7 @@ test('a task that the provider does not know, or calls failed, has no links', ()
 test.each([
   ['nothing about it is odd', separationOf(HONEST), undefined],
   ['it says again what is known', separationOf(HONEST), separationOf(HONEST)],
-  ['it has a stem more than before', separationOf(HONEST), separationOf({ vocal: HONEST.vocal, instrumental: null })],
+  ['a failure came before it', separationOf(HONEST), separationOf({}, { code: 500 })],
 ])('a callback is not suspicious when %s', (_what, separation, known) => {
   expect(suspicionOf(separation, known)).toBeUndefined()
 })
@@ -67,6 +68,7 @@ test.each([
 test.each([
   ['nothing proved its sender', separationOf(HONEST, { isUnproven: true }), undefined],
   ['a link leads elsewhere', separationOf({ ...HONEST, vocal: 'https://evil.example/v.mp3' }), undefined],
+  ['it has a stem more than before', separationOf(HONEST), separationOf({ vocal: HONEST.vocal })],
   ['it changes a link', separationOf({ ...HONEST, vocal: `${FILES}/w.mp3` }), separationOf(HONEST)],
 ])('a callback is suspicious when %s', (_what, separation, known) => {
   expect(suspicionOf(separation, known)).toEqual(expect.any(String))

@@ -76,6 +76,7 @@ test.each([
     documented({ successFlag: 'CREATE_TASK_FAILED', response: null }),
     { state: 'failed', reason: 'CREATE_TASK_FAILED' },
   ],
+  ['done, they say, without a link', documented({ response: { vocalUrl: null } }), { state: 'pending' }],
   ['unknown, by data null', { code: 200, msg: 'success', data: null }, { state: 'unknown' }],
   ['unknown, by a code in the body', { code: 422, msg: 'no such task', data: null }, { state: 'unknown' }],
 ])('a task that is %s is read as such', async (_what, answer, expected) => {
@@ -83,7 +84,7 @@ test.each([
 })
 
 test('a task that is unknown by its HTTP status is read as such', async () => {
-  expect(await read('not found', 404).record).toEqual({ state: 'unknown' })
+  expect(await read({ code: 404, msg: 'not found', data: null }, 404).record).toEqual({ state: 'unknown' })
 })
 
 test.each([
@@ -92,6 +93,7 @@ test.each([
   ['too many requests', { code: 429, msg: 'slow down' }, 200, 'later'],
   ['maintenance', { code: 455, msg: 'maintenance' }, 200, 'later'],
   ['an error page with status 200', '<html>hello</html>', 200, 'later'],
+  ['a 404 of something that is not the API', '<html>not found</html>', 404, 'later'],
   ['JSON of another shape', { hello: 'world' }, 200, 'later'],
   ['a broken server', 'oops', 502, 'later'],
   ['another task', documented({ taskId: 'task-2' }), 200, 'later'],
@@ -100,4 +102,23 @@ test.each([
   expect(error).toBeInstanceOf(ProviderApiError)
   expect(error).toMatchObject({ verdict })
   expect((error as Error).message).not.toContain('hunter2')
+})
+
+test('the halves of a group are read as in a callback', async () => {
+  const half = (name: string) => ({ audio_url: `https://far.side/${name}.mp3`, stem_type_group_name: 'Lead Vocal' })
+  const originData = [{ extract: half('with'), remove: half('without') }]
+  expect(await read(documented({ response: { originData } })).record).toEqual({
+    state: 'done',
+    links: [
+      { stem: 'lead_vocal', url: 'https://far.side/with.mp3' },
+      { stem: 'lead_vocal_removed', url: 'https://far.side/without.mp3' },
+    ],
+  })
+})
+
+test('the reason of a failure is short, and no link in it keeps its secrets', async () => {
+  const errorMessage = `see https://far.side/?k=hunter2 ${'x'.repeat(10_000)}`
+  const record = await read(documented({ successFlag: 'GENERATE_AUDIO_FAILED', response: null, errorMessage })).record
+  expect(JSON.stringify(record)).not.toContain('hunter2')
+  expect(JSON.stringify(record).length).toBeLessThan(300)
 })

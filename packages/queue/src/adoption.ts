@@ -1,6 +1,7 @@
 import { isNews, mergeSeparations, type Separation } from '@stems/domain/separation'
 import type { Job } from 'bullmq'
 import type { QuarantineJob, SeparationJob, SeparationResult } from './jobs.ts'
+import { QuarantineFullError } from './quarantine-bounds.ts'
 import type { Resent, ResentBox } from './resent.ts'
 import type { Seal } from './seal.ts'
 
@@ -15,7 +16,9 @@ export type Confirm = (separation: Separation, known: Separation | undefined) =>
 
 /** What is done about callbacks that may be forged. */
 export type Readback = {
-  confirm: Confirm
+  mode: 'suspicious' | 'always'
+  /** The judge of one task's callbacks, however many they are: the provider is asked once at most. */
+  judgeOf: (taskId: string) => Confirm
   /** Keeps a callback that is not believed. */
   setAside: (entry: QuarantineJob) => Promise<void>
 }
@@ -27,49 +30,76 @@ export type AdoptionOptions = {
   readback: Readback | undefined
 }
 
+/** Changes the job, and takes callbacks out of the box, in one step; throws when the job is another worker's by now. */
+export type Change = (data: SeparationJob, takenNonces: string[]) => Promise<void>
+
 type SeparationsJob = Job<SeparationJob, SeparationResult>
+type Arrival = { nonce?: string; separation: Separation }
 
 /** Brings together what the callbacks of a task have said so far. */
 export const createAdoption = ({ resent, seal, readback }: AdoptionOptions) => {
-  // Later callbacks start another run, with children of its own. A crash before they are removed adopts them once more.
-  const keep = async (job: SeparationsJob, later: Resent, change: Partial<SeparationJob>): Promise<void> => {
-    await job.updateData({ ...job.data, ...change, run: job.data.run + (later.size > 0 ? 1 : 0) })
-    await resent.remove(job.data.separation.taskId, [...later.keys()])
-  }
+  const isBelieved = ({ confirmedBy }: SeparationJob): boolean =>
+    readback === undefined || confirmedBy === 'always' || confirmedBy === readback.mode
 
-  const judge = async (separation: Separation, known: Separation | undefined): Promise<string | undefined> => {
-    if (known && !isNews(known, separation)) return undefined
-    const payload = await seal.open(separation)
-    const reason = await readback?.confirm(payload, known && (await seal.open(known)))
-    if (reason === undefined) return undefined
-    const { taskId, receivedAt } = separation
-    await readback?.setAside({ kind: 'unconfirmed', taskId, reason, receivedAt, payload })
-    return reason
-  }
-
-  const adoptBelieved = async (job: SeparationsJob, later: Resent): Promise<string | undefined> => {
-    const first = job.data.isConfirmed ? [] : [job.data.separation]
-    let believed = job.data.isConfirmed ? job.data.separation : undefined
-    let objection: string | undefined
-    for (const separation of [...first, ...later.values()]) {
-      const doubt = await judge(separation, believed)
-      objection ??= doubt
-      if (doubt === undefined) believed = believed ? mergeSeparations(believed, separation) : separation
+  const judgeAll = async (job: SeparationJob, later: Arrival[], { judgeOf }: Readback) => {
+    const judge = judgeOf(job.separation.taskId)
+    const refused: (Arrival & { reason: string })[] = []
+    let believed = isBelieved(job) ? job.separation : undefined
+    for (const arrival of [...(believed ? [] : [{ separation: job.separation }]), ...later]) {
+      const { separation } = arrival
+      if (believed && !isNews(believed, separation)) continue // it may change nothing, not even the words
+      const reason = await judge(await seal.open(separation), believed && (await seal.open(believed)))
+      if (reason !== undefined) refused.push({ ...arrival, reason })
+      else believed = believed ? mergeSeparations(believed, separation) : separation
     }
-    await keep(job, later, believed ? { separation: believed, isConfirmed: true } : {})
-    return believed ? undefined : objection
+    return { believed, refused }
+  }
+
+  // A quarantine that is full must not keep the honest callbacks waiting. What does not find room stays where it is.
+  const setAside = async ({ separation, reason }: Arrival & { reason: string }, { setAside: keep }: Readback) => {
+    const { taskId, receivedAt } = separation
+    try {
+      await keep({ kind: 'unconfirmed', taskId, reason, receivedAt, payload: await seal.open(separation) })
+      return true
+    } catch (error) {
+      if (error instanceof QuarantineFullError) return false
+      throw error
+    }
+  }
+
+  const adoptBelieved = async (job: SeparationJob, later: Arrival[], change: Change, readback: Readback) => {
+    const { believed, refused } = await judgeAll(job, later, readback)
+    const untouched = new Set(refused.map(({ nonce }) => nonce))
+    const run = job.run + (later.length > 0 ? 1 : 0)
+    const data = believed ? { ...job, separation: believed, confirmedBy: readback.mode, run } : { ...job, run }
+    await change(data, noncesOf(later.filter(({ nonce }) => !untouched.has(nonce))))
+    const kept: Arrival[] = []
+    for (const one of refused) if (await setAside(one, readback)) kept.push(one)
+    await change(data, noncesOf(kept))
+    return believed ? undefined : refused[0]?.reason
   }
 
   /**
-   * Takes into the job what has come since it was last looked at.
+   * Takes into the job what has come since it was last looked at. Later callbacks start another run, with children of its
+   * own.
    *
    * @returns why nothing of it may be driven, where that is so
+   * @throws when the job is another worker's by now, or the provider does not tell
    */
-  return async (job: SeparationsJob): Promise<string | undefined> => {
-    const later = await resent.peek(job.data.separation.taskId)
-    if (readback && !(job.data.isConfirmed && later.size === 0)) return adoptBelieved(job, later)
-    if (later.size === 0) return undefined
-    await keep(job, later, { separation: [...later.values()].reduce(mergeSeparations, job.data.separation) })
+  return async ({ data }: SeparationsJob, change: Change): Promise<string | undefined> => {
+    const later = inOrder(await resent.peek(data.separation.taskId))
+    if (readback && !(isBelieved(data) && later.length === 0)) return adoptBelieved(data, later, change, readback)
+    if (later.length === 0) return undefined
+    const separation = later.map((each) => each.separation).reduce(mergeSeparations, data.separation)
+    const { confirmedBy: _nobody, ...rest } = data // nobody has compared what comes in here
+    await change({ ...rest, separation, run: data.run + 1 }, noncesOf(later))
     return undefined
   }
 }
+
+const inOrder = (later: Resent): Arrival[] =>
+  [...later]
+    .map(([nonce, separation]) => ({ nonce, separation }))
+    .sort((a, b) => (a.separation.receivedAt < b.separation.receivedAt ? -1 : 1))
+
+const noncesOf = (arrivals: Arrival[]): string[] => arrivals.flatMap(({ nonce }) => nonce ?? [])

@@ -15,8 +15,8 @@ export type SeparationJob = {
    * time, so that a job made anew does not meet the children of one that was forgotten.
    */
   run: number
-  /** Its links were compared with the provider's record, where that is asked for. */
-  isConfirmed?: true
+  /** How strictly its links were compared with the provider's record; left out where nobody has compared them. */
+  confirmedBy?: 'suspicious' | 'always'
 }
 
 /** What a finished job in `separations` returns: enough to judge a callback that comes later. */
@@ -42,6 +42,8 @@ export type QuarantineJob = {
   reason: string
   receivedAt: string
   payload: unknown
+  /** Nothing proved who sent it. */
+  isUnproven?: true | undefined
 }
 
 // The prefix keeps ids of digits alone apart from BullMQ's own; a dot stands in neither task ids nor stem names.

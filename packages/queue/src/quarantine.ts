@@ -26,6 +26,8 @@ export type Release = {
   /** @throws when the payload cannot be read yet; the message becomes the reason */
   parse: (payload: unknown, receivedAt: string) => Separation
   submit: (separation: Separation) => Promise<SubmitAnswer>
+  /** Has a callback that was not borne out compared once more; calls `onLeft` when the separation's job has it. */
+  compareAgain: (separation: Separation, onLeft: () => Promise<void>) => Promise<void>
   /** Only entries of these tasks; all where it is left out. */
   taskIds?: string[] | undefined
 }
@@ -92,12 +94,13 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
     payload: await ask(() => seal.openPayload(entry.payload)),
   })
 
-  // It leaves before it is submitted: when it is not borne out again, it must find its place free. What is lost by a crash
-  // in between, the separation's own job still has.
-  const compareAgain = async (job: Job<QuarantineJob>, submit: Release['submit']): Promise<SubmitAnswer> => {
+  // It leaves its place when its separation's job has it, and before that job looks: when it is not borne out again, it must
+  // find its place free.
+  const compareAgain = async (job: Job<QuarantineJob>, again: Release['compareAgain']): Promise<SubmitAnswer> => {
     const { payload } = await openEntry(job.data)
-    await ask(() => queue.remove(job.id as string))
-    return orAway(submit(separationSchema.parse(payload)))
+    const leave = async () => void (await queue.remove(job.id as string))
+    await orAway(again(separationSchema.parse(payload), leave))
+    return 'accepted'
   }
 
   const ask = <T>(work: () => Promise<T>): Promise<T> => orAway(withDeadline('Redis', deadlineMs, work))
@@ -136,14 +139,14 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
      *
      * @throws {QueueAwayError} when Redis did not acknowledge in time; what is left stays
      */
-    async *release({ parse, submit, taskIds }: Release): AsyncGenerator<Released> {
+    async *release({ parse, submit, compareAgain: again, taskIds }: Release): AsyncGenerator<Released> {
       for (const id of await ask(() => idsOf(taskIds))) {
         const job = await ask(() => queue.getJob(id))
         if (!job) continue // somebody else has released it meanwhile
         const { taskId, reason, kind } = job.data
         if (kind === 'unconfirmed') {
           if (!taskIds) yield { id, taskId, answer: 'unconfirmed', reason }
-          else yield { id, taskId, answer: await compareAgain(job, submit) }
+          else yield { id, taskId, answer: await compareAgain(job, again) }
           continue
         }
         const read = readEntry(await openEntry(job.data), parse)
@@ -173,13 +176,14 @@ const idOf = ({ taskId, payload }: QuarantineJob): string =>
 const toEntry = (job: Job<QuarantineJob>): QuarantineEntry => ({ ...job.data, id: job.id as string })
 
 const readEntry = (
-  { taskId, payload, receivedAt }: QuarantineJob,
+  { taskId, payload, receivedAt, isUnproven }: QuarantineJob,
   parse: Release['parse'],
 ): { separation: Separation } | { reason: string } => {
   try {
     const separation = parse(payload, receivedAt)
     // The task whose sender was verified must be the one that is worked on.
-    return separation.taskId === taskId ? { separation } : { reason: 'is read as one of another task' }
+    if (separation.taskId !== taskId) return { reason: 'is read as one of another task' }
+    return { separation: isUnproven ? { ...separation, isUnproven } : separation }
   } catch (error) {
     return { reason: wordsOf((error as Error).message) }
   }

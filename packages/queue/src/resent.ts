@@ -27,10 +27,8 @@ export const createResentBox = (redis: Redis, prefix: string) => {
       const fields = Object.entries(await redis.hgetall(key(taskId)))
       return new Map(fields.map(([nonce, text]) => [nonce, separationSchema.parse(JSON.parse(text))]))
     },
-    /** Takes away what the job has adopted. */
-    remove: async (taskId: string, nonces: string[]): Promise<void> => {
-      if (nonces.length > 0) await redis.hdel(key(taskId), ...nonces)
-    },
+    /** Where they lie in Redis: a hash by nonce. */
+    key,
   }
 }
 

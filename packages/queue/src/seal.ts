@@ -43,18 +43,20 @@ export const createSeal = (redis: Redis, prefix: string) => {
         mapLinks(sealed, (link) => tryOpenLink(link, key) ?? link),
       ),
     /**
-     * @throws {StemError} when a link's key is lost
+     * Leaves out what cannot be opened.
+     *
+     * @throws {StemError} when nothing is left, because the key is lost
      * @throws when Redis is away, and the job has a secret
      */
     openStem: (job: StemJob): Promise<StemJob> =>
       withKey(
         job,
         ({ url, otherUrls = [] }) => [url, ...otherUrls].some(isSealed),
-        (sealed, key) => ({
-          ...sealed,
-          url: openLink(sealed.url, key),
-          ...(sealed.otherUrls ? { otherUrls: sealed.otherUrls.map((link) => openLink(link, key)) } : {}),
-        }),
+        ({ taskId, stem, url: first, otherUrls: others = [] }, key) => {
+          const [url, ...otherUrls] = [first, ...others].flatMap((link) => tryOpenLink(link, key) ?? [])
+          if (url === undefined) throw new StemError('gone', 'refresh-url', KEY_LOST)
+          return { taskId, stem, url, ...(otherUrls.length > 0 ? { otherUrls } : {}) }
+        },
       ),
     /** A payload of any shape, with the secrets of all links in its texts sealed; `openPayload` gives it back whole. */
     sealPayload: async (payload: unknown): Promise<unknown> => {
@@ -93,12 +95,7 @@ const tryOpenLink = (link: string, key: Buffer): string | undefined => {
   }
 }
 
-const openLink = (link: string, key: Buffer): string => {
-  const opened = tryOpenLink(link, key)
-  if (opened !== undefined) return opened
-  const message = 'the secret part of its link was sealed with a key that Redis has lost. Send the callback again.'
-  throw new StemError('gone', 'refresh-url', message)
-}
+const KEY_LOST = 'the secret part of its link was sealed with a key that Redis has lost. Send the callback again.'
 
 const MARK = 'sealed='
 
@@ -108,9 +105,11 @@ const isSealed = (link: string): boolean => /\?sealed=[\w-]+$/.test(link)
 // may be sealed as a whole: «note: see https://host?k» parses as a link too, and would not.
 const sealText = (text: string, key: Buffer): string => {
   const whole = sealLink(text, key)
-  const isReversible = whole !== text && openText(whole, key) === text
+  const isReversible = whole !== text && !ANOTHER_LINK.test(text) && openText(whole, key) === text
   return isReversible ? whole : replaceLinks(text, (link) => sealLink(link, key))
 }
+
+const ANOTHER_LINK = /\S\s+[a-z][a-z0-9+.-]*:\/\//i
 
 const openText = (text: string, key: Buffer): string => replaceLinks(text, (link) => tryOpenLink(link, key) ?? link)
 

@@ -16,6 +16,7 @@ import {
   stemJobId,
   stemJobOptions,
 } from './jobs.ts'
+import { changeOwnJob } from './own-job.ts'
 import type { Log } from './redis.ts'
 import { createResentBox } from './resent.ts'
 import { createSeal } from './seal.ts'
@@ -64,20 +65,25 @@ export const createSeparationsWorker = ({
   const stems = new Queue<StemJob, StemResult>(QUEUES.stems, { connection: redis, prefix })
   stems.on('error', () => {}) // the connection reports its own outages
   const seal = createSeal(redis, prefix)
-  const adopt = createAdoption({ resent: createResentBox(redis, prefix), seal, readback })
+  const resent = createResentBox(redis, prefix)
+  const adopt = createAdoption({ resent, seal, readback })
 
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
     const confirmLock = async () => {
       const isOurs = (await job.extendLock(token, sharedWorkerOptions.lockDuration)) === 1
       if (!isOurs) throw new Error('another worker has taken this separation over')
     }
-    const objection = await adopt(job)
+    const objection = await adopt(job, (data, fields) =>
+      changeOwnJob(redis, job, token, data, { hash: resent.key(data.separation.taskId), fields }),
+    )
+    onActivity?.() // the provider may have taken its time
     if (objection === undefined) {
       await planStems(job, confirmLock)
       if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
     }
     const outcomes = objection === undefined ? await collectOutcomes(job) : refuseAll(job.data.separation, objection)
     const status = await finish(job.data.separation, outcomes, confirmLock)
+    if (objection !== undefined) return { status: 'failed', saved: [] } // whatever is home: a repeat must be looked at again
     const saved = [...outcomes].filter(([, outcome]) => outcome.status === 'saved').map(([name]) => name)
     return { status, saved }
   }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isNews, type Separation } from '@stems/domain/separation'
 import { type Job, Queue } from 'bullmq'
@@ -45,24 +45,29 @@ export const createSubmitter = ({
     const stored = await queue.getJob(separationJobId(separation.taskId))
     if (!stored) return 'accepted' // finished and forgotten between the two commands
     if (stored.data.nonce === nonce) return 'accepted'
-    return answerRepeat(stored, separation, nonce, signal)
+    return answerRepeat(stored, separation, signal)
   }
 
   // A job for this task is there. Drive it again where that can bring home a stem that is not home yet.
   const answerRepeat = async (
     stored: StoredJob,
     separation: Separation,
-    nonce: string,
     signal: AbortSignal,
   ): Promise<SubmitAnswer> => {
     if (!(await isWorthDriving(stored, separation))) return 'duplicate'
-    await driveAgain(separation, nonce, signal)
+    await driveAgain(separation, signal)
     return 'accepted'
   }
 
   /** Leaves the separation for the task's job, and sees to it that the job will look. */
-  const driveAgain = async (separation: Separation, nonce: string, signal: AbortSignal): Promise<void> => {
+  const driveAgain = async (
+    separation: Separation,
+    signal: AbortSignal,
+    onLeft: () => Promise<void> = async () => {},
+  ): Promise<void> => {
+    const nonce = contentOf(separation)
     await resent.put(separation, nonce)
+    await onLeft()
     for (;;) {
       signal.throwIfAborted()
       const job = await queue.getJob(separationJobId(separation.taskId))
@@ -107,7 +112,7 @@ export const createSubmitter = ({
     const job = await queue.getJob(separationJobId(taskId))
     const separation = job?.data.separation ?? (await sealed(remembered))
     if (!separation) return 'unknown'
-    await driveAgain(separation, randomUUID(), signal)
+    await driveAgain(separation, signal)
     return 'driven'
   }
 
@@ -127,6 +132,14 @@ export const createSubmitter = ({
      */
     replay: (taskId: string, remembered: () => Promise<Separation | undefined>): Promise<ReplayAnswer> =>
       withDeadline('Redis', deadlineMs, (signal) => replayNow(taskId, remembered, signal)),
+    /**
+     * Drives a separation with a callback that was set aside, whatever is known of it.
+     *
+     * @param onLeft is called when the callback lies where the separation's job will find it, before the job looks
+     * @throws as `submit` does
+     */
+    compareAgain: (separation: Separation, onLeft: () => Promise<void>): Promise<void> =>
+      withDeadline('Redis', deadlineMs, async (signal) => driveAgain(await seal(separation), signal, onLeft)),
     /** @throws as `submit` does */
     stateOf: (taskId: string): Promise<SeparationState> => withDeadline('Redis', deadlineMs, () => stateOf(taskId)),
     close: () => queue.close(),
@@ -148,3 +161,7 @@ const isWorthDriving = async (stored: StoredJob, separation: Separation): Promis
   if (state === 'completed' && result && result.status !== 'complete') return true
   return isNews(stored.data.separation, separation, new Set(result?.saved))
 }
+
+// The same words said twice need one place in the box, however often they come.
+const contentOf = ({ receivedAt: _when, ...said }: Separation): string =>
+  createHash('sha256').update(JSON.stringify(said)).digest('hex').slice(0, 32)

@@ -20,9 +20,9 @@ const startQuarantine = async (bounds: { limit?: number; maxBytes?: number } = {
     onTestFinished(() => quarantine.close())
     return quarantine
   }
-  const release = async (options: Release): Promise<Released[]> => {
+  const release = async (options: Partial<Release>): Promise<Released[]> => {
     const released: Released[] = []
-    for await (const one of quarantine.release(options)) released.push(one)
+    for await (const one of quarantine.release({ parse, submit, compareAgain, ...options })) released.push(one)
     return released
   }
   const quarantine = open()
@@ -47,6 +47,7 @@ const separationOf = (taskId: string): Separation => ({
 
 const parse: Release['parse'] = (payload) => separationOf((payload as { data: { task_id: string } }).data.task_id)
 const submit: Release['submit'] = async () => 'accepted'
+const compareAgain: Release['compareAgain'] = async () => {}
 
 test('a payload is kept whole and once, and is listed with its reason, the newest first', async () => {
   const { keep, list, count } = await startQuarantine()
@@ -117,7 +118,7 @@ test('a release that ends after the submit leaves the entry, and the next one su
     submitted.push(taskId)
     throw new Error('killed')
   }
-  await expect(died.release({ parse, submit: dies }).next()).rejects.toThrow()
+  await expect(died.release({ parse, submit: dies, compareAgain }).next()).rejects.toThrow()
   expect(await count()).toBe(1)
   await release({
     parse,
@@ -133,7 +134,7 @@ test('two who release at once get in nobody’s way', async () => {
   const { keep, release, another, count } = await startQuarantine()
   for (let n = 0; n < 20; n++) await keep(entryOf(`task-${n}`))
   const other = async () => {
-    for await (const { answer } of another().release({ parse, submit })) expect(answer).toBe('accepted')
+    for await (const { answer } of another().release({ parse, submit, compareAgain })) expect(answer).toBe('accepted')
   }
   await Promise.all([other(), release({ parse, submit })])
   expect(await count()).toBe(0)
@@ -218,14 +219,20 @@ test('what the provider’s record did not bear out stays, unless its task is na
   expect(await count()).toBe(1)
 
   const submitted: Separation[] = []
-  const compareAndSetAside: Release['submit'] = async (again) => {
+  const compareAgain: Release['compareAgain'] = async (again, onLeft) => {
+    await onLeft()
     submitted.push(again)
     await keep(entry) // a worker that was quick
-    return 'accepted'
   }
-  expect(await release({ parse, submit: compareAndSetAside, taskIds: ['forged'] })).toMatchObject([
-    { taskId: 'forged', answer: 'accepted' },
-  ])
+  expect(await release({ compareAgain, taskIds: ['forged'] })).toMatchObject([{ taskId: 'forged', answer: 'accepted' }])
   expect(submitted).toEqual([separation])
+  expect(await count()).toBe(1)
+})
+
+test('a callback that was set aside stays when its comparison cannot be asked for', async () => {
+  const { keep, release, count } = await startQuarantine()
+  await keep({ ...entryOf('forged', separationOf('forged')), kind: 'unconfirmed' })
+  const compareAgain: Release['compareAgain'] = async () => Promise.reject(new Error('Redis is away'))
+  await expect(release({ compareAgain, taskIds: ['forged'] })).rejects.toThrow(QueueAwayError)
   expect(await count()).toBe(1)
 })

@@ -69,6 +69,7 @@ test('when Redis has lost the key, the stem says so and the separation goes on',
   expect(await worker.open(sealed)).toEqual(sealed)
   const job = { taskId: 'task-1', stem: 'vocal', url: sealed.stems[0]?.url as string }
   await expect(worker.openStem(job)).rejects.toMatchObject({ code: 'gone', message: expect.stringContaining('lost') })
+  expect(await worker.openStem({ ...job, otherUrls: [PLAIN] })).toEqual({ ...job, url: PLAIN })
 })
 
 test('a payload of any shape is sealed in its texts and comes back whole', async () => {
@@ -77,6 +78,8 @@ test('a payload of any shape is sealed in its texts and comes back whole', async
     code: 200,
     note: `first ${SECRET}, then "https://cdn.example/x?k=hunter2".`,
     pair: ['note: why? because', 'a:b:c https://cdn.example?k=hunter2# ', 'https:/cdn.example/one-slash?k=hunter2'],
+    two: 'https://a/x https://u:hunter2@b/?k=hunter2',
+    odd: 'GET http://[bad/?Signature=hunter2 failed',
     half: ' https://me:hunter2@cdn.example/\ud800 ',
     list: [SECRET, ' https://cdn.example/Lead Vocal.mp3?k=hunter2 ', PLAIN, null, true, 1.5],
     deep: { er: { url: 'https://cdn.example/x?sealed=hunter2' } },

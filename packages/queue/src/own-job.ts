@@ -1,0 +1,29 @@
+import type { Job } from 'bullmq'
+import type { Redis } from 'ioredis'
+
+/**
+ * Changes the data of a job, and takes fields out of a hash, in one step, provided that the job is still ours. BullMQ's own
+ * `updateData` does not ask for the lock: a worker that was away for longer than its lock could put old data over newer.
+ *
+ * @param token of the lock, as the worker was given it
+ * @throws when another worker has taken the job over
+ */
+export const changeOwnJob = async <Data>(
+  redis: Redis,
+  job: Job<Data>,
+  token: string,
+  data: Data,
+  { hash, fields }: { hash: string; fields: string[] },
+): Promise<void> => {
+  const key = `${job.queueQualifiedName}:${job.id}`
+  const changed = await redis.eval(CHANGE, 3, `${key}:lock`, key, hash, token, JSON.stringify(data), ...fields)
+  if (changed !== 1) throw new Error('another worker has taken this separation over')
+  job.data = data
+}
+
+const CHANGE = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[2], 'data', ARGV[2])
+for index = 3, #ARGV do redis.call('HDEL', KEYS[3], ARGV[index]) end
+return 1
+`
