@@ -239,6 +239,22 @@ test('what was believed before anything was compared is compared when that is sw
   })
 })
 
+test('files that were saved before anything was compared go, if their callback is not borne out', async () => {
+  const { provider, url, post, finished, files, addWorker, worker } = await start('off')
+  tellRecord(provider, 'task-1', { vocalUrl: `${url}/v.mp3`, drumsUrl: `${url}/d.mp3` })
+  provider.behave('/slow.mp3', { kind: 'stall', afterBytes: 10 })
+  await post(callback('task-1', { vocal_url: `${url}/forged.mp3`, drums_url: `${url}/slow.mp3` }))
+  await waitFor('one is saved', async () => (await files()).includes('task-1/vocal.mp3'))
+  await worker.stop('SIGKILL')
+  await addWorker({ CALLBACK_READBACK: 'always', PROVIDER_API_URL: url, PROVIDER_API_KEY: KEY })
+  expect((await finished('task-1')).status).toBe('failed')
+  expect((await files()).filter((file) => file.startsWith('task-1/'))).toEqual(['task-1/manifest.json'])
+
+  await post(callback('task-1', { vocal_url: `${url}/v.mp3`, drums_url: `${url}/d.mp3` }))
+  const { stems } = await finished('task-1', ({ status }) => status === 'complete')
+  expect(stems.vocal).toMatchObject({ sha256: provider.file('/v.mp3').sha256, source_url: `${url}/v.mp3` })
+})
+
 test('an honest callback that Redis lost half-way is driven again, though a forged one came in its place', async () => {
   const redis = await startRedisServer()
   onTestFinished(redis.close)

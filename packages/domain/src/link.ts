@@ -9,14 +9,15 @@ export const publicLink = (link: string): string => {
   const url = URL.parse(link)
   if (!url) return cutCredentials(cutQuery(link))
   url.username = url.password = url.search = url.hash = ''
-  return url.href
+  return cutCredentials(url.href) // a blob: link carries another link, with its credentials
 }
 
 /** Does a link carry more than a place: a query string, a fragment or credentials? */
 export const hasSecrets = (link: string): boolean => {
   const url = URL.parse(link)
-  if (!url) return link.includes('://') && cutCredentials(cutQuery(link)) !== link // only looks like a link, and may be one to others
-  return [url.username, url.password, url.search, url.hash].some((part) => part !== '')
+  if (!url) return link.includes('://') && cutCredentials(cutQuery(link)) !== link // it may be a link to others
+  const parts = [url.username, url.password, url.search, url.hash]
+  return parts.some((part) => part !== '') || cutCredentials(url.href) !== url.href
 }
 
 // An apostrophe does not end a link: songs have them in their names. A run of what schemes are made of is tried from its
@@ -29,9 +30,7 @@ const LINK_IN_TEXT = /(?<![a-z0-9+.-])([0-9+.-]*)([a-z][a-z0-9+.-]*:\/\/[^\s"<>\
  * @param text any text, JSON included
  */
 export const redactLinks = (text: string): string =>
-  replaceLinks(text, (link) => {
-    return cutCredentials(publicLink(cutCredentials(link)))
-  })
+  replaceLinks(text, (link) => cutCredentials(publicLink(cutCredentials(link))))
 
 // Those of links too that stand in the path of another, as in a list without spaces.
 const cutCredentials = (link: string): string => link.replace(/:\/\/[^/?#]*@/g, '://')

@@ -8,6 +8,8 @@ test.each([
   ['https://me:hunter2@cdn.example:8443/a.mp3', 'https://cdn.example:8443/a.mp3'],
   ['ftp://me:hunter2@cdn.example/a.mp3', 'ftp://cdn.example/a.mp3'],
   ['https://cdn.example', 'https://cdn.example'],
+  ['blob:https://me:hunter2@cdn.example/x', 'blob:https://cdn.example/x'],
+  ['http://[bad/x?k=hunter2', 'http://[bad/x'],
   ['no link at all?hunter2', 'no link at all?hunter2'],
 ])('%s is shown as %s', (link, shown) => {
   expect(publicLink(link)).toBe(shown)
