@@ -109,7 +109,8 @@ const answer = async (
       return
     case 'cut':
       response.writeHead(200, behaviour.chunked ? { 'content-type': 'audio/mpeg' } : headersOf(file))
-      response.write(file.subarray(0, behaviour.afterBytes), () => response.destroy())
+      // Hangs up after the bytes, not in the middle of them: a reset would take back what the other side has not read yet.
+      response.write(file.subarray(0, behaviour.afterBytes), () => response.socket?.destroySoon())
       return
     case 'slow':
       return trickle(response, file, behaviour.bytesPerSecond)
