@@ -11,8 +11,8 @@ export type Behaviour =
   | { kind: 'answer'; status: number; headers?: Record<string, string>; body?: string | Buffer }
   /** Sends so many bytes, then nothing; the connection stays open. */
   | { kind: 'stall'; afterBytes: number }
-  /** Promises the whole file, sends so many bytes, and hangs up. */
-  | { kind: 'cut'; afterBytes: number; chunked?: boolean }
+  /** Promises the whole file, sends so many bytes, and hangs up, when `until` is done where it is given. */
+  | { kind: 'cut'; afterBytes: number; chunked?: boolean; until?: Promise<unknown> }
   /** Sends so many bytes a second. */
   | { kind: 'slow'; bytesPerSecond: number }
   /** Sends the file when `until` is done. */
@@ -110,7 +110,9 @@ const answer = async (
     case 'cut':
       response.writeHead(200, behaviour.chunked ? { 'content-type': 'audio/mpeg' } : headersOf(file))
       // Hangs up after the bytes, not in the middle of them: a reset would take back what the other side has not read yet.
-      response.write(file.subarray(0, behaviour.afterBytes), () => response.socket?.destroySoon())
+      response.write(file.subarray(0, behaviour.afterBytes))
+      await behaviour.until
+      response.socket?.destroySoon()
       return
     case 'slow':
       return trickle(response, file, behaviour.bytesPerSecond)

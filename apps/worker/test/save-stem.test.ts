@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildManifest, savedStemSchema } from '@stems/domain/manifest'
@@ -10,6 +10,7 @@ import type { StemStore } from '@stems/store/stem-store'
 import { createLog } from '@stems/telemetry/log'
 import { expect, onTestFinished, test } from 'vitest'
 import { startStandInProvider } from '../../../scripts/stand-in/provider.ts'
+import { waitFor } from '../../../test/support/wait-for.ts'
 import { createDownload } from '../src/download.ts'
 import { createWorkerMetrics } from '../src/metrics.ts'
 import { createSaveStem } from '../src/save-stem.ts'
@@ -185,8 +186,14 @@ test('when no link serves, the failure is that of the one that may serve soonest
 
 test('a stem that is cut leaves what has come for the next attempt, which leaves nothing but the stem', async () => {
   const long = `${PATH}?bytes=900000`
-  const { provider, save, files } = await startSaving()
-  provider.behave(long, { kind: 'cut', afterBytes: 700_000 })
+  const { provider, folder, save, files } = await startSaving()
+  // What is still in memory when the connection breaks is lost, which is no matter but to this test.
+  const until = waitFor('bytes are on the disk', async () => {
+    const parts = (await readdir(join(folder, '.parts')).catch(() => [])).filter((name) => name.endsWith('.part'))
+    const sizes = await Promise.all(parts.map(async (name) => (await stat(join(folder, '.parts', name))).size))
+    return sizes.some((size) => size > 0)
+  })
+  provider.behave(long, { kind: 'cut', afterBytes: 700_000, until })
   await expect(save(long)).rejects.toMatchObject({ code: 'truncated' })
   expect((await files()).map((name) => name.split('.').at(-1)).sort()).toEqual(['json', 'left'])
 
