@@ -7,10 +7,10 @@ import { connectImpatiently, disconnect } from '@stems/queue/redis'
 import { openStore, storeFolder } from '@stems/store/open-store'
 import type { StemStore } from '@stems/store/stem-store'
 import Table from 'cli-table3'
+import { type DocumentedPayload, documentedPayload } from '../test/stand-in/payloads.ts'
+import { type StandInProvider, startStandInProvider } from '../test/stand-in/provider.ts'
 import { type LocalSystem, startLocalSystem } from './local-system.ts'
 import { freePort } from './ports.ts'
-import { type DocumentedPayload, documentedPayload } from './stand-in/payloads.ts'
-import { type StandInProvider, startStandInProvider } from './stand-in/provider.ts'
 
 const PAYLOADS: DocumentedPayload[] = ['split-stem', 'separate-vocal', 'split-stem-advanced', 'separate-vocal-failed']
 const BYTES_PER_SECOND = 20_000 // slow enough to watch

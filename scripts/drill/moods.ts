@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FailureCode } from '@stems/domain/errors'
-import { mp3For } from '../stand-in/audio.ts'
+import { mp3For } from '../../test/stand-in/audio.ts'
 import type { Dice } from './dice.ts'
 
 /** What the far side does to one request; the next one for the same file may fare better. */

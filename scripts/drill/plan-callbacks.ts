@@ -1,4 +1,4 @@
-import type { CallbackBody } from '../stand-in/payloads.ts'
+import type { CallbackBody } from '../../test/stand-in/payloads.ts'
 import type { Dice } from './dice.ts'
 import { drawMood, linkTo, type Mood } from './moods.ts'
 

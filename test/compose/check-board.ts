@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
-import { documentedPayload, stemLinks } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload, stemLinks } from '../stand-in/payloads.ts'
 import type { Checks } from './checks.ts'
 import { FILES, type Stage, sha256Of } from './stage.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { publicLink } from '@stems/domain/link'
 import type { Manifest } from '@stems/domain/manifest'
-import { type CallbackBody, documentedPayload, stemLinks } from '../../scripts/stand-in/payloads.ts'
+import { type CallbackBody, documentedPayload, stemLinks } from '../stand-in/payloads.ts'
 import type { Checks } from './checks.ts'
 import { FILES, type Stage, sha256Of } from './stage.ts'
 

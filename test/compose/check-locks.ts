@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload } from '../stand-in/payloads.ts'
 import type { Checks } from './checks.ts'
 import type { ComposeProject } from './compose.ts'
 import type { Stage } from './stage.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { documentedPayload, stemLinks } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload, stemLinks } from '../stand-in/payloads.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { assertAllSaved, ownLinks } from './check-journeys.ts'
 import type { Checks } from './checks.ts'

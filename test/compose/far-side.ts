@@ -1,7 +1,7 @@
 // The provider's file server inside Compose. The workers reach the files; how often each was asked for is told on the
 // container's own loopback only.
 import { createServer } from 'node:http'
-import { startStandInProvider } from '../../scripts/stand-in/provider.ts'
+import { startStandInProvider } from '../stand-in/provider.ts'
 
 const FILES_PORT = 8080
 const HITS_PORT = 8081

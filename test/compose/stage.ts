@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Manifest, manifestSchema } from '@stems/domain/manifest'
-import { mp3For } from '../../scripts/stand-in/audio.ts'
+import { mp3For } from '../stand-in/audio.ts'
 import { waitFor } from '../support/wait-for.ts'
 import type { ComposeProject } from './compose.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload } from '../stand-in/payloads.ts'
 import { TOKEN } from '../support/system.ts'
 import { text } from './arbitraries.ts'
 import { AT_LENGTH, fuzzInLanes } from './fuzz.ts'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type DocumentedPayload, documentedPayload } from '../../scripts/stand-in/payloads.ts'
+import { type DocumentedPayload, documentedPayload } from '../stand-in/payloads.ts'
 import { json, link, loadedWord, own, stemWord, taskId, text } from './arbitraries.ts'
 
 const DOCUMENTED: DocumentedPayload[] = [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload } from '../stand-in/payloads.ts'
 import { postJson, signed } from '../support/post.ts'
 import { startSystem, TOKEN } from '../support/system.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { documentedPayload, stemLinks } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload, stemLinks } from '../stand-in/payloads.ts'
 import { postJson, signed } from '../support/post.ts'
 import { startSystem } from '../support/system.ts'
 import { waitFor } from '../support/wait-for.ts'

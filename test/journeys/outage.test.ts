@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
-import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload } from '../stand-in/payloads.ts'
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts'
 import { startSystem } from '../support/system.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
-import type { StandInProvider } from '../../scripts/stand-in/provider.ts'
+import type { StandInProvider } from '../stand-in/provider.ts'
 import { startRedisServer } from '../support/redis-server.ts'
 import { startSystem } from '../support/system.ts'
 import { waitFor } from '../support/wait-for.ts'

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
-import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload } from '../stand-in/payloads.ts'
 import { startRedisServer } from '../support/redis-server.ts'
 import { runScript } from '../support/script.ts'
 import { startSystem } from '../support/system.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { documentedPayload, stemLinks } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload, stemLinks } from '../stand-in/payloads.ts'
 import { startSystem } from '../support/system.ts'
 
 test('a split_stem callback gives twelve files whose sha256 are the far side’s, and a manifest that says so', async () => {

@@ -1,7 +1,7 @@
 import { readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
-import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload } from '../stand-in/payloads.ts'
 import { spawnApp, startApp } from '../support/app.ts'
 import { postJson } from '../support/post.ts'
 import { startRedisServer } from '../support/redis-server.ts'

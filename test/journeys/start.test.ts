@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload } from '../stand-in/payloads.ts'
 import { spawnApp } from '../support/app.ts'
 import { startRedisServer } from '../support/redis-server.ts'
 import { startSystem } from '../support/system.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Behaviour, StandInProvider } from '../../scripts/stand-in/provider.ts'
+import type { Behaviour, StandInProvider } from '../stand-in/provider.ts'
 import { startSystem } from '../support/system.ts'
 
 const callbackFor = (taskId: string, provider: StandInProvider, stems: string[]) => ({

@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest'
-import { documentedPayload } from '../../scripts/stand-in/payloads.ts'
+import { documentedPayload } from '../stand-in/payloads.ts'
 import type { App } from '../support/app.ts'
 import { startSystem } from '../support/system.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'

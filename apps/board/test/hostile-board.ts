@@ -44,7 +44,7 @@ export const startHostileBoard = async (redisUrl: string) => {
   await board.store.writeManifest({ ...written, stems: { ...written.stems, [HOSTILE]: { status: 'empty' } } })
 
   await mkdir(join(board.root, 'sound'))
-  const sound = join(import.meta.dirname, '../../../scripts/stand-in/audio/vocal.mp3')
+  const sound = join(import.meta.dirname, '../../../test/stand-in/audio/vocal.mp3')
   await copyFile(sound, join(board.root, 'sound', 'vocal.mp3'))
   return board
 }

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { documentedPayload } from '../../../scripts/stand-in/payloads.ts'
+import { documentedPayload } from '../../../test/stand-in/payloads.ts'
 import { problemSchema } from '../src/problem.ts'
 import { KEY, startServer, TOKEN } from './server-under-test.ts'
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { mp3For } from '../../../scripts/stand-in/audio.ts'
+import { mp3For } from '../../../test/stand-in/audio.ts'
 import { identifyAudio } from '../src/audio-check.ts'
 
 const fileWith = async (bytes: Buffer | string) => {

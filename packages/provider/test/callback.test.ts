@@ -1,6 +1,6 @@
 import { separationSchema } from '@stems/domain/separation'
 import { expect, test } from 'vitest'
-import { documentedPayload, stemLinks } from '../../../scripts/stand-in/payloads.ts'
+import { documentedPayload, stemLinks } from '../../../test/stand-in/payloads.ts'
 import { parseCallback, readTaskId, UnknownShapeError, UnreadableTaskIdError } from '../src/callback.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'

@@ -158,7 +158,7 @@ const trickle = async (response: ServerResponse, file: Buffer, bytesPerSecond: n
   response.end()
 }
 
-// `node scripts/stand-in/provider.ts [port] [host]` serves files until it is stopped.
+// `node test/stand-in/provider.ts [port] [host]` serves files until it is stopped.
 if (import.meta.main) {
   const [port = '0', host = '127.0.0.1'] = process.argv.slice(2)
   const provider = await startStandInProvider({ port: Number(port), host })
