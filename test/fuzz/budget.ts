@@ -17,6 +17,7 @@ export const BUDGET = {
   'IPv4 addresses': 8_000,
   'IPv6 addresses': 8_000,
   "the provider's answers": 5_000,
+  'answers to orders': 4_000,
   'forged links': 4_000,
   'store: file names': 1_000,
   'store: manifests and notes': 500,

@@ -1,8 +1,13 @@
 import { publicLink } from '@stems/domain/link'
 import { linksOf, type NamedStem } from '@stems/domain/separation'
 import { stemNameSchema } from '@stems/domain/stem-name'
+import { taskIdSchema } from '@stems/domain/task-id'
+import { ProviderApiError } from '@stems/provider/api-error'
 import { objectionTo, suspicionOf } from '@stems/provider/confirm-links'
-import { createRecordInfo, ProviderApiError, type ProviderRecord } from '@stems/provider/record-info'
+import { createProviderApi } from '@stems/provider/provider-api'
+import { PROVIDERS } from '@stems/provider/provider-name'
+import { MaybeBoughtError } from '@stems/provider/purchase'
+import type { ProviderRecord } from '@stems/provider/record-info'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { json, link, own, stemWord, text } from './arbitraries.ts'
@@ -15,7 +20,8 @@ test(
   async () => {
     const status = fc.oneof({ weight: 5, arbitrary: fc.constant(200) }, fc.integer({ min: 100, max: 599 }))
     await fuzzInLanes("the provider's answers", 4, fc.tuple(status, answer()), async ([status, answered]) => {
-      const read = createRecordInfo({
+      const { readRecord: read } = createProviderApi({
+        provider: 'kie',
         apiUrl: 'https://api.example/base/',
         apiKey: 'the-key',
         ask: async () => ({ status, text: answered }),
@@ -32,6 +38,40 @@ test(
       expect(record.links).not.toEqual([])
       for (const { stem, url } of record.links)
         expect([stemNameSchema.parse(stem), URL.canParse(url)]).toEqual([stem, true])
+    })
+  },
+)
+
+test(
+  'whatever the API answers to an order or to a dead link, it is an id, a link or nothing, or one of the documented errors',
+  AT_LENGTH,
+  async () => {
+    const status = fc.oneof({ weight: 5, arbitrary: fc.constant(200) }, fc.integer({ min: 100, max: 599 }))
+    const given = fc.tuple(status, fc.oneof(answer(), said()), fc.constantFrom(...PROVIDERS), fc.option(text))
+    await fuzzInLanes('answers to orders', 4, given, async ([status, answered, provider, retryAfter]) => {
+      const api = createProviderApi({
+        provider,
+        apiUrl: 'https://api.example/base/',
+        apiKey: 'the-key',
+        ask: async () => ({ status, text: answered, headers: { 'retry-after': retryAfter ?? undefined } }),
+      })
+      const fresh = await api.freshLink('https://far.side/x.mp3?k=the-secret').catch((error: unknown) => {
+        if (!(error instanceof ProviderApiError)) throw error
+        expect(error.message).not.toMatch(/the-key|the-secret/)
+        return undefined
+      })
+      if (fresh !== undefined) expect(new URL(fresh).href).toBe(fresh)
+      const callBackUrl = 'https://me.example/callbacks/separation/the-token'
+      const order = { sourceTaskId: 'song', audioId: 'audio', type: 'split_stem', callBackUrl } as const
+      const bought = await api.buy(order).catch((error: unknown) => {
+        const isKnown = error instanceof ProviderApiError || error instanceof MaybeBoughtError
+        if (!isKnown) throw error
+        expect(error.message).not.toMatch(/the-key|the-token/)
+        // Nobody is told that nothing was bought when the provider may have done it.
+        if (error instanceof ProviderApiError) expect(status === 200 || (status >= 400 && status < 500)).toBe(true)
+        return undefined
+      })
+      if (bought !== undefined) expect(taskIdSchema.parse(bought)).toBe(bought)
     })
   },
 )
@@ -57,7 +97,7 @@ test('a callback is believed only when each of its links is in the record, but f
     const objection = objectionTo(said, known)
     const listed = known.state === 'done' ? known.links : []
     const isBorneOut = said.stems.every(({ name, ...stem }) => {
-      const own = listed.filter((each) => each.stem === name)
+      const own = listed.filter((each) => uncounted(each.stem) === uncounted(name))
       const places = new Set((own.length > 0 ? own : listed).map(({ url }) => publicLink(new URL(url).href)))
       const isLeftOut = name === 'origin' && own.length === 0
       return linksOf(stem).every((url) => places.has(publicLink(url)) || (isLeftOut && isAtProvider(url)))
@@ -69,6 +109,8 @@ test('a callback is believed only when each of its links is in the record, but f
     expect(said.stems.flatMap(linksOf).every(isAtProvider)).toBe(true)
   })
 })
+
+const uncounted = (name: string): string => name.replace(/_\d+$/, '')
 
 const isAtProvider = (link: string): boolean =>
   /^(?:(?:.*\.)?aiquickdraw\.com|cdn1\.suno\.ai)\.?$/.test(new URL(link).hostname)
@@ -90,6 +132,18 @@ function done(stems: NamedStem[]) {
     state: 'done' as const,
     links: [...others, ...known.map((each) => ({ stem: rename(each.stem), url: each.url }))],
   }))
+}
+
+/** What answers an order or a dead link, and repeats what it was sent. */
+function said(): fc.Arbitrary<string> {
+  const msg = fc.constantFrom('success', 'no: the-key https://me.example/callbacks/separation/the-token', '', null, 7)
+  const data = fc.oneof(
+    fc.record({ taskId: fc.oneof(fc.constantFrom('task-1', '', '../x', 7, null), text) }),
+    fc.oneof(link, text),
+    json,
+  )
+  const code = fc.constantFrom(200, '200', 400, 401, 402, 405, 422, 429, 430, 455, 500, 0, -1, null)
+  return fc.record({ code, msg, data }, { requiredKeys: [] }).map((each) => JSON.stringify(each))
 }
 
 /** A documented answer with faults, any JSON, or no JSON. */

@@ -49,7 +49,7 @@ test(
       expect(await worker.open(sealed)).toEqual(said)
       expect(await worker.seal(said), 'equal links are sealed alike').toEqual(sealed)
       for (const [at, stem] of sealed.stems.entries()) {
-        const job = stemJobData(said.taskId, stem)
+        const job = stemJobData(said, stem)
         if (job) expect((await worker.openStem(job)).url).toBe(said.stems[at]?.url)
       }
     })

@@ -1,4 +1,5 @@
 import { DeadLinkError, StemError } from '@stems/domain/errors'
+import { parseRetryAfter } from '@stems/domain/retry-after'
 import { type RequestFailure, readRequestError } from '@stems/outgoing/request-failure'
 
 /**
@@ -45,15 +46,6 @@ export const explainStatus = (status: number, retryAfter?: string): StemError =>
   }
   const retryAfterMs = status === 503 ? parseRetryAfter(retryAfter) : undefined
   return new StemError('unavailable', 'later', `the far side answered ${status}.`, { retryAfterMs })
-}
-
-/** Milliseconds to wait, from seconds or an HTTP date (RFC 9110, 10.2.3); `undefined` when it is neither. */
-export const parseRetryAfter = (header: string | undefined, now = Date.now()): number | undefined => {
-  if (header === undefined || header.trim() === '') return undefined
-  const seconds = /^\d+$/.test(header.trim())
-  if (!seconds && !/[a-z]/i.test(header)) return undefined // `-5` would pass for a date
-  const ms = seconds ? Number(header) * 1000 : Date.parse(header) - now
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 
 const causes = (error: unknown): Error[] => (error instanceof Error ? [error, ...causes(error.cause)] : [])

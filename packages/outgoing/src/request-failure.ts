@@ -18,13 +18,16 @@ export class RequestFailure extends Error {
   readonly host: string
   /** What the network or the client called it, such as `ECONNREFUSED`. */
   readonly detail: string
+  /** Is it certain that no byte of the request has left? It is where no connection, or no secure one, was ever made. */
+  readonly isUnsent: boolean
 
-  constructor(kind: FailureKind, host: string, detail: string) {
+  constructor(kind: FailureKind, host: string, detail: string, isUnsent = false) {
     super(`${host} ${WORDS[kind]} (${detail}).`)
     this.name = 'RequestFailure'
     this.kind = kind
     this.host = host
     this.detail = detail
+    this.isUnsent = isUnsent
   }
 }
 
@@ -49,13 +52,24 @@ export const readRequestError = (error: unknown, host: string): RequestFailure |
   const known = causes(error).find((cause) => cause instanceof BlockedUrlError || cause instanceof RequestFailure)
   if (known) return known
   const code = (error as NodeJS.ErrnoException).code
-  if (error instanceof TimeoutError) return new RequestFailure(kindOfTimeout(error), host, `${error.event} timed out`)
+  const unsent = error instanceof RequestError && isUnsent(error)
+  if (error instanceof TimeoutError) {
+    return new RequestFailure(kindOfTimeout(error), host, `${error.event} timed out`, unsent)
+  }
   if (error instanceof ReadError || code === 'ERR_STREAM_PREMATURE_CLOSE') {
     return new RequestFailure('cut', host, code ?? 'closed')
   }
-  if (error instanceof AbortError || code === 'ABORT_ERR') return new RequestFailure('interrupted', host, 'aborted')
-  if (error instanceof RequestError) return new RequestFailure('unreachable', host, error.code)
+  if (error instanceof AbortError || code === 'ABORT_ERR') {
+    return new RequestFailure('interrupted', host, 'aborted', unsent)
+  }
+  if (error instanceof RequestError) return new RequestFailure('unreachable', host, error.code, unsent)
   return undefined
+}
+
+// Connections are never used twice, so each request has the times of one of its own.
+const isUnsent = ({ timings, options }: RequestError): boolean => {
+  const isSecure = String(options?.url).startsWith('https:')
+  return (isSecure ? timings?.secureConnect : timings?.connect) === undefined
 }
 
 const kindOfTimeout = ({ event }: TimeoutError): FailureKind => {

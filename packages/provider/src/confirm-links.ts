@@ -31,10 +31,13 @@ type RecordLinks = Extract<ProviderRecord, { state: 'done' }>['links']
 
 // A stem that the record has under the same name must be that one, or two of them could be swapped.
 const isBorneOut = (links: RecordLinks, name: string, link: string): boolean => {
-  const own = links.filter(({ stem }) => stem === name)
+  const own = links.filter(({ stem }) => uncounted(stem) === uncounted(name))
   if (own.length === 0 && name === 'origin' && isProviderLink(link)) return true
   return (own.length > 0 ? own : links).some(({ url }) => comparable(url) === comparable(link))
 }
+
+// Files of one title are told apart by their place in a list, which may be another one in the record.
+const uncounted = (name: string): string => name.replace(/_\d+$/, '')
 
 /**
  * Is there anything about a callback that an honest one does not have?

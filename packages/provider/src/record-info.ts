@@ -1,133 +1,156 @@
-import type { Verdict } from '@stems/domain/errors'
 import { redactLinks } from '@stems/domain/link'
-import { titleToStemName, toStemName } from '@stems/domain/stem-name'
+import type { Separation } from '@stems/domain/separation'
 import { z } from 'zod'
+import { ProviderApiError } from './api-error.ts'
+import type { ApiRequest } from './api-request.ts'
+import type { CallbackGroup, CallbackInfo } from './callback-schema.ts'
+import { countStems, MOST_STEMS, stemsOfInfos, typeOfInfos } from './stems-of-info.ts'
 
 /** What the provider's API knows of a task. */
 export type ProviderRecord =
   | { state: 'unknown' }
   | { state: 'pending' }
-  | { state: 'failed'; reason: string }
-  | { state: 'done'; links: { stem: string; url: string }[] }
-
-/** The provider's API did not tell. `never`: it will not tell this key; `later`: asking again may help. */
-export class ProviderApiError extends Error {
-  readonly verdict: Extract<Verdict, 'never' | 'later'>
-
-  constructor(verdict: ProviderApiError['verdict'], message: string) {
-    super(message)
-    this.name = 'ProviderApiError'
-    this.verdict = verdict
-  }
-}
-
-/** Sends one request; its answer is small. */
-export type Ask = (request: {
-  method: 'GET' | 'POST'
-  url: URL
-  headers: Record<string, string>
-}) => Promise<{ status: number; text: string }>
-
-export type RecordInfoOptions = {
-  /** `https://api.kie.ai` or the like. */
-  apiUrl: string
-  apiKey: string
-  ask: Ask
-}
+  /** `code`: the provider's own, where it gives one. */
+  | { state: 'failed'; reason: string; code?: number }
+  /** Stems are named as a callback names them. `type` is left out where the links do not tell it. */
+  | { state: 'done'; links: { stem: string; url: string }[]; type?: Separation['type'] }
 
 /**
  * Reads what the provider's API knows of a task.
  * Source: kie.ai and sunoapi.org, «Get vocal separation details», `GET /api/v1/vocal-removal/record-info`.
+ *
+ * @returns for a task id a record. It throws ProviderApiError when the API does not tell, and what `ask` throws.
  */
-export const createRecordInfo = ({ apiUrl, apiKey, ask }: RecordInfoOptions) => {
-  const base = new URL(apiUrl)
-  return async (taskId: string): Promise<ProviderRecord> => {
-    const url = new URL(`${base.pathname.replace(/\/$/, '')}/api/v1/vocal-removal/record-info`, base)
-    url.searchParams.set('taskId', taskId)
-    const headers = { authorization: `Bearer ${apiKey}`, accept: 'application/json' }
-    const { status, text } = await ask({ method: 'GET', url, headers })
-    return readAnswer(status, text, taskId)
+export const createRecordInfo =
+  (request: ApiRequest) =>
+  async (taskId: string): Promise<ProviderRecord> => {
+    const reply = await request('GET', '/api/v1/vocal-removal/record-info', { query: { taskId } })
+    if (reply.isReadable && (reply.code === 404 || reply.code === 422)) return { state: 'unknown' }
+    if (reply.code !== 200) throw reply.problem()
+    if (reply.isReadable && (reply.data === null || reply.data === undefined)) return { state: 'unknown' }
+    const details = detailsSchema.safeParse(reply.data).data
+    if (!reply.isReadable || !details) throw reply.problem()
+    if (details.taskId && details.taskId !== taskId) {
+      throw new ProviderApiError('unreadable', "the provider's API answered for another task")
+    }
+    return readDetails(details)
   }
-}
 
 export type ReadRecord = ReturnType<typeof createRecordInfo>
 
-const fileSchema = z.looseObject({ audio_url: z.string().nullish(), stem_type_group_name: z.string().nullish() })
-const groupSchema = fileSchema.extend({ extract: fileSchema.nullish(), remove: fileSchema.nullish() })
+/**
+ * What a callback would have said, had it come.
+ *
+ * @param record of the same task
+ * @param at ISO time at which it was read
+ * @returns `undefined` while the task has come to no end
+ */
+export const separationOfRecord = (taskId: string, record: ProviderRecord, at: string): Separation | undefined => {
+  const common = { taskId, receivedAt: at }
+  if (record.state === 'done') {
+    const stems = record.links.map(({ stem, url }) => ({ name: stem, url }))
+    return { ...common, type: record.type ?? 'unknown', code: 200, msg: '', stems }
+  }
+  if (record.state !== 'failed') return undefined
+  return { ...common, type: 'unknown', code: record.code ?? 500, msg: record.reason, stems: [] }
+}
 
-const answerSchema = z.looseObject({
-  code: z.coerce.number().int(),
-  msg: z.string().nullish(),
-  data: z
-    .looseObject({
-      taskId: z.string().nullish(),
-      response: z
-        .object({ originData: z.array(groupSchema).nullish() })
-        .catchall(z.unknown())
-        .nullish(),
-      successFlag: z.string().nullish(),
-      errorMessage: z.string().nullish(),
-    })
-    .nullish(),
+// Times come as numbers and as texts, ids and flags may be of any kind: what is not needed must not stand in the way.
+const detailsSchema = z.looseObject({
+  taskId: z.string().nullish(),
+  response: z.looseObject({}).nullish(),
+  successFlag: z.unknown().optional(),
+  errorCode: z.unknown().optional(),
+  errorMessage: z.unknown().optional(),
 })
 
-type Answer = z.infer<typeof answerSchema>
-type Details = NonNullable<Answer['data']>
-
-// Errors come as HTTP codes, and as HTTP 200 with a code in the body.
-const readAnswer = (status: number, text: string, taskId: string): ProviderRecord => {
-  const answer = parseAnswer(text)
-  const code = status === 200 ? answer?.code : status
-  if (code === 401 || code === 403) {
-    throw new ProviderApiError('never', `the provider refuses PROVIDER_API_KEY (${code})`)
-  }
-  if (answer && (code === 404 || code === 422)) return { state: 'unknown' }
-  if (code !== 200) {
-    const how = answer ? '' : ' and nothing that we can read: check PROVIDER_API_URL'
-    throw new ProviderApiError('later', `the provider's API answered ${code ?? status}${how}`)
-  }
-  if (!answer?.data) return { state: 'unknown' }
-  if (answer.data.taskId && answer.data.taskId !== taskId) {
-    throw new ProviderApiError('later', "the provider's API answered for another task")
-  }
-  return readDetails(answer.data)
-}
-
-const parseAnswer = (text: string): Answer | undefined => {
-  try {
-    return answerSchema.safeParse(JSON.parse(text)).data
-  } catch {
-    return undefined // an error page, say
-  }
-}
+type Details = z.infer<typeof detailsSchema>
 
 // Links tell more than the flag: CALLBACK_EXCEPTION says that a callback failed, not the separation.
-const readDetails = ({ response, successFlag, errorMessage }: Details): ProviderRecord => {
-  const links = response ? linksOf(response) : []
-  if (links.length > 0) return { state: 'done', links }
-  if (!successFlag || ['PENDING', 'SUCCESS'].includes(successFlag)) return { state: 'pending' } // success without a link is not done yet
-  return { state: 'failed', reason: redactLinks(errorMessage || successFlag).slice(0, LONGEST_REASON) }
+const readDetails = ({ response, successFlag, errorCode, errorMessage }: Details): ProviderRecord => {
+  const info = infoOf(response ?? {})
+  const count = countStems([info])
+  if (count > MOST_STEMS) {
+    throw new ProviderApiError('unreadable', `the provider's record names ${count} stems, more than ${MOST_STEMS}`)
+  }
+  const links = stemsOfInfos([info]).flatMap(({ name, url }) => (url === null ? [] : [{ stem: name, url }]))
+  const type = typeOfInfos([info])
+  if (links.length > 0) return { state: 'done', links, ...(type === 'unknown' ? {} : { type }) }
+  const flag = typeof successFlag === 'string' ? successFlag.trim() : ''
+  const words = typeof errorMessage === 'string' ? errorMessage.trim() : ''
+  if (!isFailure(flag, words)) return { state: 'pending' } // success without a link is not done yet
+  const code = codeOf(errorCode)
+  const reason = redactLinks(words || REASONS[flag] || flag).slice(0, LONGEST_REASON)
+  return { state: 'failed', reason, ...(code === undefined ? {} : { code }) }
+}
+
+// A flag that nobody has documented may be one of a task that still runs: waiting costs less than a paid result.
+const isFailure = (flag: string, words: string): boolean => {
+  if (flag === 'PENDING' || flag === 'SUCCESS') return false
+  return /FAIL|ERROR|EXCEPTION/i.test(flag) || words !== ''
+}
+
+const REASONS: Record<string, string> = {
+  CALLBACK_EXCEPTION: 'the provider could not deliver its callback, and its record holds no file (CALLBACK_EXCEPTION)',
 }
 
 const LONGEST_REASON = 200
 
-const linksOf = (response: NonNullable<Details['response']>) => [
-  ...Object.entries(response).flatMap(([key, url]) =>
-    key.endsWith('Url') && isLink(url) ? [{ stem: toStemName(snakeCase(key.slice(0, -'Url'.length))), url }] : [],
-  ),
-  ...(response.originData ?? []).flatMap(({ extract, remove, ...file }) => {
-    const title = titleToStemName(
-      file.stem_type_group_name ?? extract?.stem_type_group_name ?? remove?.stem_type_group_name ?? 'stem',
-    )
-    const files = [
-      { stem: title, url: file.audio_url },
-      { stem: title, url: extract?.audio_url },
-      { stem: `${title}_removed`, url: remove?.audio_url },
-    ]
-    return files.flatMap(({ stem, url }) => (isLink(url) ? [{ stem, url }] : []))
-  }),
-]
+const codeOf = (errorCode: unknown): number | undefined => {
+  const code = typeof errorCode === 'string' && /^\d{1,6}$/.test(errorCode) ? Number(errorCode) : errorCode
+  return typeof code === 'number' && Number.isInteger(code) && code !== 0 && code !== 200 ? code : undefined
+}
 
-const isLink = (value: unknown): value is string => typeof value === 'string' && URL.canParse(value)
+// A record names what a callback names, in camel case, and every stem that there could have been. What has no link is left
+// out here: the keys of a record do not tell what was asked for.
+const infoOf = (response: Record<string, unknown>): CallbackInfo => {
+  const keyed = Object.entries(response).flatMap(([key, value]) => {
+    const link = linkOf(value)
+    return /(?:Url|_url)$/.test(key) && link !== null ? [[snakeCase(key), link] as const] : []
+  })
+  const links = keyed.map(([, link]) => link)
+  const listed = [response.originData]
+    .flat()
+    .filter((entry) => !isAmong(links, entry))
+    .flatMap(groupOf)
+  return Object.assign(Object.fromEntries(keyed), { origin_data: listed })
+}
 
-const snakeCase = (camelCase: string): string => camelCase.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+// kie.ai's record names each file twice: under its key, and in the list by its title, with the id that is in its file name.
+const isAmong = (links: string[], entry: unknown): boolean => {
+  if (!isObject(entry) || entry.extract || entry.remove) return false
+  const { id, audio_url } = entry
+  const named = typeof id === 'string' && id.length >= SHORTEST_ID ? id : undefined
+  return links.some(
+    (link) => link === linkOf(audio_url) || (named !== undefined && new URL(link).pathname.includes(named)),
+  )
+}
+
+const SHORTEST_ID = 16 // what is shorter may be in a path by chance
+
+const linkOf = (value: unknown): string | null => {
+  const text = typeof value === 'string' ? value.trim() : ''
+  return URL.canParse(text) ? text : null
+}
+
+const snakeCase = (camelCase: string): string =>
+  camelCase.replace(/[A-Z]/g, (letter, at) => `${at === 0 ? '' : '_'}${letter.toLowerCase()}`)
+
+const groupOf = (entry: unknown): CallbackGroup[] => {
+  if (!isObject(entry)) return []
+  const { extract, remove } = entry
+  return [
+    {
+      ...fileOf(entry),
+      ...(isObject(extract) ? { extract: fileOf(extract) } : {}),
+      ...(isObject(remove) ? { remove: fileOf(remove) } : {}),
+    },
+  ]
+}
+
+const fileOf = ({ audio_url, stem_type_group_name: title }: Record<string, unknown>) => ({
+  ...(audio_url === undefined ? {} : { audio_url: linkOf(audio_url) }),
+  ...(typeof title === 'string' ? { stem_type_group_name: title } : {}),
+})
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
