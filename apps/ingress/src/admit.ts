@@ -17,6 +17,8 @@ export type Arrival = {
   signature: SignatureHeaders
   /** A token, or no demand for proof, has vouched for the sender already. */
   vouched: boolean
+  /** The mark of the purchase that it answers, where its URL bore one. */
+  purchase?: string | undefined
 }
 
 /** Read the task, verify, keep: the way of one callback. When it returns, what was said is kept. */
@@ -28,11 +30,12 @@ export const createAdmission =
    * @throws {UnprovenError} when nothing vouches for the sender
    * @throws when it could be kept nowhere; it should be sent again
    */
-  async ({ body, receivedAt, signature, vouched }: Arrival): Promise<{ taskId: string; kept: Kept }> => {
+  async ({ body, receivedAt, signature, vouched, purchase }: Arrival): Promise<{ taskId: string; kept: Kept }> => {
     const taskId = readTaskId(body)
     if (!vouched && !isSignedBy(taskId, signature, secrets)) throw new UnprovenError()
     const proof = authRequired ? {} : { isUnproven: true as const }
-    return { taskId, kept: await keep({ taskId, receivedAt, payload: body, ...proof }) }
+    const mark = purchase === undefined ? {} : { purchase }
+    return { taskId, kept: await keep({ taskId, receivedAt, payload: body, ...proof, ...mark }) }
   }
 
 export type Admit = ReturnType<typeof createAdmission>

@@ -1,6 +1,7 @@
 import { UnreadableTaskIdError } from '@stems/provider/callback'
 import { callbackSchema } from '@stems/provider/callback-schema'
 import { isFreshlySigned, isKnownToken, type ProofSecrets, type SignatureHeaders } from '@stems/provider/proof'
+import { MARK } from '@stems/queue/purchases'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { type Admit, UnprovenError } from './admit.ts'
@@ -77,6 +78,7 @@ export const addCallbackRoute = (
       receivedAt: new Date().toISOString(),
       signature: signatureOf(request),
       vouched: strangers.isVouchedFor(request),
+      purchase: purchaseOf(request),
     }
     try {
       const { taskId, kept } = await admit(arrival)
@@ -123,6 +125,11 @@ const tokenOf = (request: FastifyRequest): string | undefined => {
   const { token: inPath } = request.params as { token?: string }
   const { token: inQuery } = request.query as { token?: string | string[] }
   return inPath ?? (typeof inQuery === 'string' ? inQuery : undefined)
+}
+
+const purchaseOf = ({ query }: FastifyRequest): string | undefined => {
+  const { purchase } = query as { purchase?: string | string[] }
+  return typeof purchase === 'string' && MARK.test(purchase) ? purchase : undefined
 }
 
 const signatureOf = ({ headers }: FastifyRequest): SignatureHeaders => ({

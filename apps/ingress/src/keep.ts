@@ -1,5 +1,6 @@
 import { parseCallback, UnknownShapeError } from '@stems/provider/callback'
 import { withDeadline } from '@stems/queue/deadline'
+import type { PurchaseBook } from '@stems/queue/purchases'
 import type { Quarantine } from '@stems/queue/quarantine'
 import { QuarantineFullError } from '@stems/queue/quarantine-bounds'
 import type { SubmitAnswer, Submitter } from '@stems/queue/submit'
@@ -11,7 +12,12 @@ const KEEP_DEADLINE_MS = 1900 // the answer leaves within 2 s, whoever keeps the
 /** How a callback is kept: in Redis, or on disk until Redis is back. */
 export type Kept = SubmitAnswer | 'quarantined' | 'spooled'
 
-export type DeliveryOptions = { submitter: Pick<Submitter, 'submit'>; quarantine: Pick<Quarantine, 'keep'> }
+export type DeliveryOptions = {
+  submitter: Pick<Submitter, 'submit'>
+  quarantine: Pick<Quarantine, 'keep'>
+  /** Told of a callback that answers a purchase of ours. */
+  purchases: Pick<PurchaseBook, 'settle'>
+}
 
 /**
  * Gives a verified callback to Redis: as a separation, or to the quarantine where its shape is unknown.
@@ -19,11 +25,14 @@ export type DeliveryOptions = { submitter: Pick<Submitter, 'submit'>; quarantine
  * @returns a function that throws when Redis does not acknowledge, or when the quarantine is full
  */
 export const createDelivery =
-  ({ submitter, quarantine }: DeliveryOptions) =>
-  async ({ payload, ...callback }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
+  ({ submitter, quarantine, purchases }: DeliveryOptions) =>
+  async ({ payload, purchase, ...callback }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
     try {
       const separation = parseCallback(payload, callback.receivedAt)
-      return await submitter.submit(callback.isUnproven ? { ...separation, isUnproven: true } : separation)
+      const answer = await submitter.submit(callback.isUnproven ? { ...separation, isUnproven: true } : separation)
+      // Only what a purchase is remembered by: nothing of the separation depends on it.
+      if (purchase !== undefined) await purchases.settle(purchase, callback.taskId).catch(() => {})
+      return answer
     } catch (error) {
       if (!(error instanceof UnknownShapeError)) throw error
       await quarantine.keep({ ...callback, reason: error.message, payload })

@@ -1,4 +1,5 @@
 import { configOrExit } from '@stems/config/environment'
+import { createPurchaseBook } from '@stems/queue/purchases'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { awaitReady, connectImpatiently, disconnect } from '@stems/queue/redis'
 import { createSubmitter } from '@stems/queue/submit'
@@ -32,7 +33,7 @@ const quarantine = createQuarantine({
 })
 const spool = createSpool(config.spoolDir, config.spoolMaxBytes)
 await openOrExit(spool, config.spoolDir)
-const deliver = createDelivery({ submitter, quarantine })
+const deliver = createDelivery({ submitter, quarantine, purchases: createPurchaseBook(redis, config.queuePrefix) })
 const metrics = createIngressMetrics(spool)
 const server = await createServer({
   log,

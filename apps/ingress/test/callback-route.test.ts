@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import { expect, test } from 'vitest'
 import { documentedPayload } from '../../../test/stand-in/payloads.ts'
@@ -224,4 +224,15 @@ test('callbacks are counted by their answer', async () => {
   for (const line of ['accepted"} 2', 'unauthorized"} 1', 'quarantined"} 1', 'bad_request"} 1']) {
     expect(text).toContain(`stemkeeper_callbacks_total{answer="${line}`)
   }
+})
+
+test('a callback that bears the mark of a purchase tells it; one without, or with a false one, tells nothing', async () => {
+  const { post, kept } = await startServer()
+  const mark = `${'0a'.repeat(16)}.${randomUUID()}`
+  for (const query of [`?purchase=${mark}`, '', '?purchase=nonsense', `?purchase=${mark}&purchase=${mark}`]) {
+    expect(
+      (await post(documentedPayload('separate-vocal', { taskId: 'task-1' }), {}, `/${TOKEN}${query}`)).statusCode,
+    ).toBe(200)
+  }
+  expect(kept.settled).toEqual([{ mark, taskId: 'task-1' }])
 })

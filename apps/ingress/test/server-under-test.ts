@@ -9,7 +9,7 @@ import { createServer } from '../src/server.ts'
 export const TOKEN = 'a-token'
 export const KEY = 'a-key'
 
-export type Kept = { separations: unknown[]; quarantined: unknown[]; log: string[] }
+export type Kept = { separations: unknown[]; quarantined: unknown[]; settled: unknown[]; log: string[] }
 
 /** The real server and admission; in the place of Redis, two lists. */
 export const startServer = async ({
@@ -20,7 +20,7 @@ export const startServer = async ({
   strangersPerMinute = 300,
   trustedProxies = [] as string[],
 } = {}) => {
-  const kept: Kept = { separations: [], quarantined: [], log: [] }
+  const kept: Kept = { separations: [], quarantined: [], settled: [], log: [] }
   const keep = <T>(list: unknown[], thing: unknown, answer: T): Promise<T> => {
     if (fails) return Promise.reject(fails)
     list.push(thing)
@@ -41,6 +41,7 @@ export const startServer = async ({
       keep: createDelivery({
         submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted') },
         quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined) },
+        purchases: { settle: async (mark, taskId) => void kept.settled.push({ mark, taskId }) },
       }),
     }),
   })

@@ -44,8 +44,9 @@ export const createAdoption = ({ resent, seal, readback }: AdoptionOptions) => {
   const judgeAll = async (job: SeparationJob, later: Arrival[], { judgeOf }: Readback) => {
     const judge = judgeOf(job.separation.taskId)
     const refused: (Arrival & { reason: string })[] = []
-    let believed = isBelieved(job) ? job.separation : undefined
-    for (const arrival of [...(believed ? [] : [{ separation: job.separation }]), ...later]) {
+    const known = knownOf(job)
+    let believed = isBelieved(job) ? known : undefined
+    for (const arrival of [...(known && !believed ? [{ separation: known }] : []), ...later]) {
       const { separation } = arrival
       if (believed && !isNews(believed, separation)) continue // it may change nothing, not even the words
       const reason = await judge(await seal.open(separation), believed && (await seal.open(believed)))
@@ -72,12 +73,12 @@ export const createAdoption = ({ resent, seal, readback }: AdoptionOptions) => {
     const isRefused = new Set(refused.map(({ nonce }) => nonce))
     const taken = noncesOf(later.filter(({ nonce }) => !isRefused.has(nonce)))
     const run = job.run + (taken.length > 0 ? 1 : 0) // what stays in the box must not start a run each time
-    const data = believed ? { ...job, separation: believed, confirmedBy: readback.mode, run } : job
+    const data = believed ? { ...told(job), separation: believed, confirmedBy: readback.mode, run } : job
     await change(data, taken)
     const kept: Arrival[] = []
     for (const one of refused) if (await setAside(one, readback)) kept.push(one)
     await change(data, noncesOf(kept))
-    return believed ? undefined : refused[0]?.reason
+    return believed || job.awaited ? undefined : refused[0]?.reason
   }
 
   /**
@@ -89,14 +90,20 @@ export const createAdoption = ({ resent, seal, readback }: AdoptionOptions) => {
    */
   return async ({ data }: SeparationsJob, change: Change): Promise<string | undefined> => {
     const later = inOrder(await resent.peek(data.separation.taskId))
-    if (readback && !(isBelieved(data) && later.length === 0)) return adoptBelieved(data, later, change, readback)
-    if (later.length === 0) return undefined
-    const separation = later.map((each) => each.separation).reduce(mergeSeparations, data.separation)
-    const { confirmedBy: _nobody, ...rest } = data // nobody has compared what comes in here
+    if (later.length === 0 && (data.awaited || !readback || isBelieved(data))) return undefined
+    if (readback) return adoptBelieved(data, later, change, readback)
+    const arrived = later.map((each) => each.separation)
+    const separation = [knownOf(data) ?? [], arrived].flat().reduce(mergeSeparations)
+    const { confirmedBy: _nobody, ...rest } = told(data) // nobody has compared what comes in here
     await change({ ...rest, separation, run: data.run + 1 }, noncesOf(later))
     return undefined
   }
 }
+
+// What stands in the place of a separation of which nobody has said anything must not be merged with what is said.
+const knownOf = (job: SeparationJob): Separation | undefined => (job.awaited ? undefined : job.separation)
+
+const told = ({ awaited: _over, ...job }: SeparationJob): SeparationJob => job
 
 const inOrder = (later: Resent): Arrival[] =>
   [...later]

@@ -24,6 +24,7 @@ export const createBoardQueues = ({ redis, prefix }: { redis: Redis; prefix: str
     separations: open(QUEUES.separations),
     stems: open(QUEUES.stems),
     quarantine: open(QUEUES.quarantine),
+    notifications: open(QUEUES.notifications),
   }
   return {
     ...queues,

@@ -3,7 +3,12 @@ import type { NamedStem, Separation } from '@stems/domain/separation'
 import type { JobsOptions } from 'bullmq'
 
 /** The queues, by the names under which Redis and Bull Board know them. */
-export const QUEUES = { separations: 'separations', stems: 'stems', quarantine: 'quarantine' } as const
+export const QUEUES = {
+  separations: 'separations',
+  stems: 'stems',
+  quarantine: 'quarantine',
+  notifications: 'notifications',
+} as const
 
 /** Data of a job in `separations`. Ingress writes it once; from then on only the worker that holds the job does. */
 export type SeparationJob = {
@@ -17,17 +22,25 @@ export type SeparationJob = {
   run: number
   /** How strictly its links were compared with the provider's record; left out where nobody has compared them. */
   confirmedBy?: 'suspicious' | 'always'
+  /** There while nobody has said anything of a task that was registered; its separation names no stem yet. */
+  awaited?: Awaited
 }
+
+/** A task whose callback has not come. `problem`: what keeps the provider from telling, where something does. */
+export type Awaited = { since: string; problem?: string }
 
 /** What a finished job in `separations` returns: enough to judge a callback that comes later. */
 export type SeparationResult = { status: 'complete' | 'partial' | 'failed'; saved: string[] }
 
-/** Data of a job in `stems`. */
-export type StemJob = { taskId: string; stem: string; url: string; otherUrls?: string[] }
+/** Data of a job in `stems`. `receivedAt`: when its callback came; the provider deletes the file 14 days later. */
+export type StemJob = { taskId: string; stem: string; url: string; otherUrls?: string[]; receivedAt?: string }
 
 /** The data of a stem's job; `undefined` for a stem without a link. */
-export const stemJobData = (taskId: string, { name, url, otherUrls }: NamedStem): StemJob | undefined =>
-  url === null ? undefined : { taskId, stem: name, url, ...(otherUrls ? { otherUrls } : {}) }
+export const stemJobData = (
+  { taskId, receivedAt }: Pick<Separation, 'taskId' | 'receivedAt'>,
+  { name, url, otherUrls }: NamedStem,
+): StemJob | undefined =>
+  url === null ? undefined : { taskId, stem: name, url, ...(otherUrls ? { otherUrls } : {}), receivedAt }
 
 /** What a finished job in `stems` returns. */
 export type StemResult = { stem: string; saved: SavedStem }

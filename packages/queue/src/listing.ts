@@ -2,7 +2,12 @@ import { type Separation, separationSchema } from '@stems/domain/separation'
 import { type Job, type JobState, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
+import { createEndedJobs } from './ended-jobs.ts'
+import { createJobStateReader } from './job-state.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
+import { createMovingJobs } from './moving-jobs.ts'
+import { createWalk } from './walk.ts'
+import { CursorError, type ListedStatus } from './walk-cursor.ts'
 
 /** Redis did not tell what the queue holds. */
 export class QueueAwayError extends Error {
@@ -15,10 +20,10 @@ export class QueueAwayError extends Error {
 /** A separation as the queue knows it. */
 export type ListedSeparation = {
   separation: Separation
-  status: 'waiting' | 'downloading' | SeparationResult['status']
+  status: ListedStatus
   /** Stems that have come to an end, saved or not, of all that have a link. */
   progress: { ended: number; total: number }
-  /** Why the last attempt at the separation as a whole failed, where one did. */
+  /** Why the last attempt at the separation as a whole failed, where one did; or what keeps news of it away. */
   problem: string | undefined
 }
 
@@ -54,6 +59,7 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
     skipMetasUpdate: true, // who only looks writes nothing
   })
   queue.on('error', () => {}) // the connection reports its own outages
+  const stateOf = createJobStateReader(redis, queue)
 
   const readPage = async (offset: number, limit: number) => {
     const counts = await queue.getJobCounts(...STATES)
@@ -85,20 +91,26 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
       separation,
       status: statusOf(job, state),
       progress: { ended: await countEnded(job, separation, state), total: countLinks(separation) },
-      problem: state === 'completed' ? undefined : job.failedReason || undefined,
+      problem: state === 'completed' ? undefined : job.failedReason || job.data.awaited?.problem || undefined,
     }
   }
 
   const findNow = async (taskId: string): Promise<ListedSeparation | undefined> => {
     const id = separationJobId(taskId)
-    const state = await queue.getJobState(id)
+    const state = await stateOf(id)
     return state === 'unknown' ? undefined : readJob(id, state)
   }
 
   const ask = <T>(work: () => Promise<T>): Promise<T> =>
     withDeadline('Redis', deadlineMs, work).catch((error: unknown) => {
-      throw new QueueAwayError(error)
+      throw error instanceof CursorError ? error : new QueueAwayError(error)
     })
+
+  const walk = createWalk<ListedSeparation>({
+    ended: createEndedJobs(redis, queue),
+    moving: createMovingJobs(redis, queue),
+    read: findNow,
+  })
 
   return {
     /**
@@ -108,6 +120,14 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
      * @throws {QueueAwayError}
      */
     page: (offset: number, limit: number) => ask(() => readPage(offset, limit)),
+    /**
+     * A step of a walk through all separations that the queue remembers, as {@link createWalk} describes it.
+     *
+     * @throws {QueueAwayError}
+     * @throws {CursorError}
+     */
+    walk: (of: ListedStatus | undefined, cursor: string | undefined, limit: number) =>
+      ask(() => walk(of, cursor, limit)),
     /**
      * One separation, if the queue remembers it.
      *
@@ -123,6 +143,7 @@ export type Listing = ReturnType<typeof createListing>
 const statusOf = (job: StoredJob, state: JobState): ListedSeparation['status'] => {
   if (state === 'completed') return job.returnvalue?.status ?? 'failed'
   if (state === 'failed') return 'failed'
+  if (job.data.awaited && job.data.separation.stems.length === 0) return 'expected'
   return isDriven(state) ? 'downloading' : 'waiting'
 }
 

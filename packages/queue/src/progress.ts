@@ -1,25 +1,45 @@
-import { Queue } from 'bullmq'
+import { type Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { QUEUES, type SeparationJob, separationJobId, stemJobId } from './jobs.ts'
+import { readFailure } from './failure.ts'
+import { createJobStateReader } from './job-state.ts'
+import { QUEUES, type SeparationJob, type StemJob, separationJobId, stemJobId } from './jobs.ts'
 
 /** How far the download of a stem is; `bytes` and `total` are null as long as nobody knows. */
-export type StemProgress = { stem: string; state: string; bytes: number | null; total: number | null }
+export type StemProgress = {
+  stem: string
+  /** In BullMQ's words; `unknown` when it is not planned yet, or was forgotten. */
+  state: string
+  bytes: number | null
+  total: number | null
+  /** Attempts that have come to an end. */
+  attempts: number
+  /** Why the last attempt failed, where one did and none has succeeded since. */
+  lastError: { code: string; message: string } | null
+}
 
 /**
- * Shows how far the stems of a separation are.
+ * Shows how far the stems of a separation are. It writes nothing.
  *
  * @param redis stays the caller's to close
  */
 export const createProgressReader = (redis: Redis, prefix: string) => {
-  const options = { connection: redis, prefix, skipWaitingForReady: true, skipVersionCheck: true }
+  const options = {
+    connection: redis,
+    prefix,
+    skipWaitingForReady: true,
+    skipVersionCheck: true,
+    skipMetasUpdate: true,
+  }
   const separations = new Queue<SeparationJob>(QUEUES.separations, options)
-  const stems = new Queue(QUEUES.stems, options)
+  const stems = new Queue<StemJob>(QUEUES.stems, options)
   for (const queue of [separations, stems]) queue.on('error', () => {}) // the connection reports its own outages
+  const stateOf = createJobStateReader(redis, stems)
 
   const readStem = async (taskId: string, run: number, stem: string): Promise<StemProgress> => {
-    const job = await stems.getJob(stemJobId(taskId, run, stem))
+    const id = stemJobId(taskId, run, stem)
+    const [job, state] = await Promise.all([stems.getJob(id), stateOf(id)])
     const { bytes = null, total = null } = (job?.progress ?? {}) as { bytes?: number; total?: number | null }
-    return { stem, state: job ? await job.getState() : 'unknown', bytes, total }
+    return { stem, state, bytes, total, attempts: job?.attemptsMade ?? 0, lastError: lastErrorOf(job, state) }
   }
 
   return {
@@ -37,3 +57,6 @@ export const createProgressReader = (redis: Redis, prefix: string) => {
 }
 
 export type ProgressReader = ReturnType<typeof createProgressReader>
+
+const lastErrorOf = (job: Job<StemJob> | undefined, state: string): StemProgress['lastError'] =>
+  job?.failedReason && state !== 'completed' ? readFailure(job.failedReason) : null

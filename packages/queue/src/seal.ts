@@ -52,10 +52,10 @@ export const createSeal = (redis: Redis, prefix: string) => {
       withKey(
         job,
         ({ url, otherUrls = [] }) => [url, ...otherUrls].some(isSealed),
-        ({ taskId, stem, url: first, otherUrls: others = [] }, key) => {
+        ({ url: first, otherUrls: others = [], ...rest }, key) => {
           const [url, ...otherUrls] = [first, ...others].flatMap((link) => tryOpenLink(link, key) ?? [])
           if (url === undefined) throw new StemError('gone', 'refresh-url', KEY_LOST)
-          return { taskId, stem, url, ...(otherUrls.length > 0 ? { otherUrls } : {}) }
+          return { ...rest, url, ...(otherUrls.length > 0 ? { otherUrls } : {}) }
         },
       ),
     /** A payload of any shape, with the secrets of all links in its texts sealed; `openPayload` gives it back whole. */

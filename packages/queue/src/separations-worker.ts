@@ -1,8 +1,9 @@
 import type { FailedStem, SavedStem, StemOutcome } from '@stems/domain/manifest'
-import { hasLinks, type Separation } from '@stems/domain/separation'
-import { type Job, Queue, WaitingChildrenError, Worker } from 'bullmq'
+import { hasLinks, type NamedStem, type Separation } from '@stems/domain/separation'
+import { DelayedError, type Job, Queue, WaitingChildrenError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { createAdoption, type Readback } from './adoption.ts'
+import { type Change, createAdoption, type Readback } from './adoption.ts'
+import { type Awaiting, createAwait } from './awaiting.ts'
 import { backoffMs } from './backoff.ts'
 import { readFailure } from './failure.ts'
 import {
@@ -30,6 +31,8 @@ export type SeparationsWorkerOptions = {
   attempts: number
   /** Judges each callback before anything of it is fetched; every one is believed where it is left out. */
   readback?: Readback | undefined
+  /** How tasks that were registered come to an end without a callback; they wait for one for ever where it is left out. */
+  awaiting?: Awaiting | undefined
   /** Called before the first stem is planned: remembers that this separation is open. May be called again. */
   begin: (separation: Separation) => Promise<void>
   /**
@@ -41,6 +44,8 @@ export type SeparationsWorkerOptions = {
     outcomes: ReadonlyMap<string, StemOutcome>,
     confirmLock: () => Promise<void>,
   ) => Promise<SeparationResult['status']>
+  /** Called when the manifest has been written, before the job ends. May be called again. */
+  onFinished?: ((separation: Separation, run: number) => Promise<void>) | undefined
   /** Called whenever a job is started or ends. */
   onActivity?: () => void
   log: Log
@@ -57,8 +62,10 @@ export const createSeparationsWorker = ({
   prefix,
   attempts,
   readback,
+  awaiting,
   begin,
   finish,
+  onFinished,
   onActivity,
   log,
 }: SeparationsWorkerOptions) => {
@@ -67,23 +74,45 @@ export const createSeparationsWorker = ({
   const seal = createSeal(redis, prefix)
   const resent = createResentBox(redis, prefix)
   const adopt = createAdoption({ resent, seal, readback })
+  const awaitTask = createAwait({ awaiting, seal: seal.seal })
 
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
     const confirmLock = async () => {
       const isOurs = (await job.extendLock(token, sharedWorkerOptions.lockDuration)) === 1
       if (!isOurs) throw new Error('another worker has taken this separation over')
     }
-    const objection = await adopt(job, (data, fields) =>
-      changeOwnJob(redis, job, token, data, { hash: resent.key(data.separation.taskId), fields }),
-    )
+    const change: Change = (data, fields) =>
+      changeOwnJob(redis, job, token, data, { hash: resent.key(data.separation.taskId), fields })
+    const objection = await adopt(job, change)
     onActivity?.() // the provider may have taken its time
+    const { data } = job
+    if (data.awaited) {
+      const next = await awaitTask({ ...data, awaited: data.awaited }, change)
+      onActivity?.()
+      if (next.kind === 'wait') {
+        await job.moveToDelayed(next.until, token)
+        throw new DelayedError() // no attempt is spent
+      }
+      if (next.kind === 'over') return end(job, next.separation, new Map(), confirmLock)
+    }
     if (objection === undefined) {
       await planStems(job, confirmLock)
       if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
     }
     const outcomes = objection === undefined ? await collectOutcomes(job) : refuseAll(job.data.separation, objection)
-    const status = await finish(job.data.separation, outcomes, confirmLock)
+    const result = await end(job, job.data.separation, outcomes, confirmLock)
     if (objection !== undefined) return { status: 'failed', saved: [] } // whatever is home: a repeat must be looked at again
+    return result
+  }
+
+  const end = async (
+    job: SeparationsJob,
+    separation: Separation,
+    outcomes: ReadonlyMap<string, StemOutcome>,
+    confirmLock: () => Promise<void>,
+  ): Promise<SeparationResult> => {
+    const status = await finish(separation, outcomes, confirmLock)
+    await onFinished?.(separation, job.data.run)
     const saved = [...outcomes].filter(([, outcome]) => outcome.status === 'saved').map(([name]) => name)
     return { status, saved }
   }
@@ -94,8 +123,8 @@ export const createSeparationsWorker = ({
     if (hasLinks(separation)) await begin(await seal.open(separation))
     const known = await knownChildren(job)
     const parent = { id: job.id as string, queue: job.queueQualifiedName }
-    const missing = separation.stems.flatMap((stem) => {
-      const data = stemJobData(separation.taskId, stem)
+    const missing = inOrderOfUse(separation.stems).flatMap((stem) => {
+      const data = stemJobData(separation, stem)
       const jobId = stemJobId(separation.taskId, run, stem.name)
       if (!data || known.has(`${stems.qualifiedName}:${jobId}`)) return []
       return [{ name: 'stem', data, opts: { ...stemJobOptions(attempts), jobId, parent } }]
@@ -134,6 +163,14 @@ export const createSeparationsWorker = ({
       await stems.close()
     },
   }
+}
+
+// Who waits for a separation can begin with these two.
+const WANTED_FIRST = ['vocal', 'vocals', 'lead_vocal', 'instrumental']
+
+const inOrderOfUse = (stems: NamedStem[]): NamedStem[] => {
+  const place = ({ name }: NamedStem) => (WANTED_FIRST.indexOf(name) + 1 || WANTED_FIRST.length + 1) - 1
+  return stems.toSorted((a, b) => place(a) - place(b))
 }
 
 const knownChildren = async (job: SeparationsJob): Promise<Set<string>> => {

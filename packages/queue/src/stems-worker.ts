@@ -1,10 +1,11 @@
 import { StemError } from '@stems/domain/errors'
+import { deadlineOf, KEPT_DAYS, waitBefore } from '@stems/domain/file-deadline'
 import { publicLink } from '@stems/domain/link'
 import type { SavedStem } from '@stems/domain/manifest'
 import { DelayedError, type Job, Queue, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { backoffMs } from './backoff.ts'
-import { RetryableError, toQueueError } from './failure.ts'
+import { RetryableError, readFailure, toQueueError } from './failure.ts'
 import { QUEUES, type StemJob, type StemResult } from './jobs.ts'
 import type { Log } from './redis.ts'
 import { createSeal } from './seal.ts'
@@ -32,10 +33,14 @@ export type StemsWorkerOptions = {
   backoffMs: number
   /** Brings one stem home. Throws StemError. */
   save: (stem: StemJob, attempt: Attempt) => Promise<SavedStem>
+  /** Called when a stem is home, before its job ends. May be called again. What it throws costs the stem no attempt. */
+  onSaved?: ((stem: StemJob, saved: SavedStem) => Promise<void>) | undefined
   /** Called whenever a job is started, goes on, or ends. */
   onActivity?: () => void
   /** Takes nothing before `resume` is called. */
   startsPaused?: boolean
+  /** In place of the clock, for tests. */
+  now?: () => number
   log: Log
 }
 
@@ -46,7 +51,7 @@ const PROGRESS_INTERVAL_MS = 500
 
 /** Takes stems from the queue and gives each to `save`, with as many attempts as the job allows. */
 export const createStemsWorker = (options: StemsWorkerOptions) => {
-  const { redis, prefix, save, log, onActivity = () => {} } = options
+  const { redis, prefix, save, log, onActivity = () => {}, now = Date.now } = options
   const seal = createSeal(redis, prefix)
 
   let leaving = false
@@ -59,12 +64,23 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
       const progress = progressOf(job, onActivity)
       const stem = await seal.openStem(job.data)
       const saved = await save(stem, { number: job.attemptsMade + 1, signal: aborted, progress })
-      return { stem: job.data.stem, saved: { ...saved, source_url: publicLink(saved.source_url) } }
+      const shown = { ...saved, source_url: publicLink(saved.source_url) }
+      await options.onSaved?.(job.data, shown).catch(refuseToEnd)
+      return { stem: job.data.stem, saved: shown }
     } catch (error) {
       if (aborted.aborted && aborted.reason === SHUTDOWN) return handBack(job, token)
       if (error instanceof StemError && error.code === 'store') return postpone(job, error, token)
-      throw toQueueError(error)
+      throw withinDeadline(toQueueError(error), job)
     }
+  }
+
+  const leftMs = ({ data }: Job<StemJob, StemResult>): number => deadlineOf(data.receivedAt) - now()
+
+  // What the provider has deleted comes back by no patience.
+  const withinDeadline = (error: Error, job: Job<StemJob, StemResult>): Error => {
+    if (!(error instanceof RetryableError) || leftMs(job) > 0) return error
+    const reason = readFailure(error.message).message
+    return toQueueError(new StemError('gone', 'never', `${reason} ${TOO_LATE}`))
   }
 
   // Handed back, not failed: the next worker starts at once and no attempt is spent.
@@ -93,13 +109,11 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
       autorun: !options.startsPaused,
       concurrency: options.concurrency,
       settings: {
-        backoffStrategy: (made, _type, error) =>
-          backoffMs(
-            made,
-            options.backoffMs,
-            LONGEST_BACKOFF_MS,
-            error instanceof RetryableError ? error.retryAfterMs : undefined,
-          ),
+        backoffStrategy: (made, _type, error, job) => {
+          const retryAfterMs = error instanceof RetryableError ? error.retryAfterMs : undefined
+          const waitMs = backoffMs(made, options.backoffMs, LONGEST_BACKOFF_MS, retryAfterMs)
+          return job ? (waitBefore(waitMs, leftMs(job as Job<StemJob, StemResult>)) ?? 0) : waitMs
+        },
       },
     },
   )
@@ -131,6 +145,15 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
 }
 
 const SHUTDOWN = 'shutdown'
+
+const TOO_LATE = `The ${KEPT_DAYS} days for which the provider keeps files are over, so that it is not tried again.`
+
+// The stem is home whatever becomes of the word about it: it waits as it does for a store, and is not fetched again.
+const refuseToEnd = (error: Error): never => {
+  throw new StemError('store', 'later', `the stem is saved, but nobody could be told: ${error.message}.`, {
+    cause: error,
+  })
+}
 
 // The limit stands in Redis: the worker that started last has set it for all.
 const limitOverAllWorkers = ({ redis, prefix, globalConcurrency, log }: StemsWorkerOptions) => {

@@ -37,12 +37,13 @@ export const createStuckFinder = ({ redis, prefix, attempts }: StuckFinderOption
   const reviveChildren = async (): Promise<string[]> => {
     const freed: string[] = []
     for (const parent of await separations.getWaitingChildren(0, PER_SWEEP - 1)) {
-      const { taskId, stems: named } = parent.data.separation
+      const { separation } = parent.data
+      const { taskId, stems: named } = separation
       const { unprocessed = [] } = await parent.getDependencies({ unprocessed: { count: 1000 } })
       for (const key of unprocessed) {
         const child = parseStemJobKey(key)
         const stem = named.find(({ name }) => name === child?.stem)
-        const data = stem && stemJobData(taskId, stem)
+        const data = stem && stemJobData(separation, stem)
         if (!child || !data) continue
         const jobId = stemJobId(taskId, child.run, child.stem)
         const job = await stems.getJob(jobId)

@@ -79,17 +79,31 @@ export const createSubmitter = ({
       if (state === 'completed' && !(await resent.has(separation.taskId, nonce))) return // taken, and done
       if (state === 'completed' || state === 'failed') {
         // Atomic in Redis: of two callbacks one drives the job, the other finds it driven and looks again.
-        const driven = await job.retry(state, { resetAttemptsMade: true }).then(
-          () => true,
-          (error: Error & { code?: number }) => (typeof error.code === 'number' ? false : Promise.reject(error)),
-        )
-        if (driven) return
+        if (await isDone(job.retry(state, { resetAttemptsMade: true }))) return
+      } else if (state === 'delayed' && job.data.awaited) {
+        if (await isDone(job.promote())) return // it waited for this very callback
       } else if (state !== 'active' && state !== 'unknown') {
         return // it will look into the box when its turn comes
       }
       // An active job may have looked already, and may end any moment: wait until that is certain.
       await sleep(20, undefined, { signal })
     }
+  }
+
+  // The same job that a callback would make, so that there is nothing to bring together when the callback comes.
+  const expectNow = async (taskId: string): Promise<ExpectAnswer> => {
+    const nonce = randomUUID()
+    const since = new Date().toISOString()
+    const separation: Separation = { taskId, type: 'unknown', code: 200, msg: '', receivedAt: since, stems: [] }
+    const data = { separation, nonce, run: Date.now(), awaited: { since } }
+    await queue.add('separation', data, separationJobOptions(taskId))
+    const stored = await queue.getJob(separationJobId(taskId))
+    if (!stored || stored.data.nonce === nonce) return 'expected'
+    if (!stored.data.awaited) return 'known'
+    const state = await stored.getState()
+    const hasGivenUp = state === 'completed' || state === 'failed'
+    if (hasGivenUp) await isDone(stored.retry(state, { resetAttemptsMade: true }))
+    return 'expected'
   }
 
   const stateOf = async (taskId: string): Promise<SeparationState> => {
@@ -110,6 +124,10 @@ export const createSubmitter = ({
   ): Promise<ReplayAnswer> => {
     if ((await stateOf(taskId)) === 'running') return 'running'
     const job = await queue.getJob(separationJobId(taskId))
+    if (job?.data.awaited) {
+      await expectNow(taskId) // there is nothing yet that could be driven: it is asked for
+      return 'driven'
+    }
     const separation = job?.data.separation ?? (await sealed(remembered))
     if (!separation) return 'unknown'
     await driveAgain(separation, signal)
@@ -124,6 +142,13 @@ export const createSubmitter = ({
      */
     submit: (separation: Separation): Promise<SubmitAnswer> =>
       withDeadline('Redis', deadlineMs, async (signal) => submitNow(await seal(separation), signal)),
+    /**
+     * Registers a task that was paid for: if its callback does not come, its job finds out by itself what became of it. One
+     * that was given up is asked for once more.
+     *
+     * @throws as `submit` does
+     */
+    expect: (taskId: string): Promise<ExpectAnswer> => withDeadline('Redis', deadlineMs, () => expectNow(taskId)),
     /**
      * Drives an ended separation again, whatever its end was. Stems that are home are checked and not fetched again.
      *
@@ -152,9 +177,20 @@ export type SeparationState = 'running' | 'ended' | 'unknown'
 /** `driven`: it is being worked on again. `running`: it has not ended yet. `unknown`: nobody remembers it. */
 export type ReplayAnswer = 'driven' | 'running' | 'unknown'
 
+/** `known`: its callback has come already, so there is nothing to wait for. */
+export type ExpectAnswer = 'expected' | 'known'
+
 export type Submitter = ReturnType<typeof createSubmitter>
 
+// Redis refuses a move when the job has moved on already: then somebody else was quicker, and it is to be looked at again.
+const isDone = (move: Promise<unknown>): Promise<boolean> =>
+  move.then(
+    () => true,
+    (error: Error & { code?: number }) => (typeof error.code === 'number' ? false : Promise.reject(error)),
+  )
+
 const isWorthDriving = async (stored: StoredJob, separation: Separation): Promise<boolean> => {
+  if (stored.data.awaited) return true
   const state = await stored.getState()
   if (state === 'failed') return true
   const result = stored.returnvalue

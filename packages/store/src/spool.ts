@@ -10,6 +10,8 @@ const entrySchema = z.object({
   payload: z.unknown(),
   /** Nothing proved who sent it. */
   isUnproven: z.literal(true).optional(),
+  /** The mark of the purchase that it answers, where its URL bore one. */
+  purchase: z.string().optional(),
 })
 
 /** A verified callback that waits for Redis. */

@@ -1,0 +1,22 @@
+import type { JobState, Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+
+/**
+ * Where a job is, as of one moment. Unlike BullMQ's own answer it does not look through the list of those that wait, which
+ * may be long: a job that is nowhere else waits.
+ */
+export const createJobStateReader =
+  (redis: Redis, queue: Pick<Queue, 'toKey'>) =>
+  async (id: string): Promise<JobState | 'unknown'> => {
+    const asked = redis.multi().exists(queue.toKey(id))
+    for (const set of SETS) asked.zscore(queue.toKey(set), id)
+    const answers = ((await asked.lpos(queue.toKey('active'), id).exec()) ?? []).map(([error, answer]) => {
+      if (error) throw error
+      return answer
+    })
+    const [exists, ...places] = answers
+    if (exists !== 1) return 'unknown'
+    return [...SETS, 'active' as const].find((_, index) => (places[index] ?? null) !== null) ?? 'waiting'
+  }
+
+const SETS = ['completed', 'failed', 'waiting-children', 'delayed', 'prioritized'] as const satisfies JobState[]

@@ -1,0 +1,148 @@
+import { redactLinks } from '@stems/domain/link'
+import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { backoffMs } from './backoff.ts'
+import { QUEUES } from './jobs.ts'
+import type { Notification, NotificationJob, NotificationResult } from './notifications.ts'
+import type { Log } from './redis.ts'
+import { sharedWorkerOptions } from './worker-options.ts'
+
+/** A notification did not arrive. The message is for people and names no secret. */
+export class UndeliveredError extends Error {
+  /** Nobody wants it any more: it is not to be sent again. */
+  readonly isFinal: boolean
+  /** The receiver asked for this much patience, in milliseconds. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(message: string, options: { isFinal?: boolean; retryAfterMs?: number | undefined } = {}) {
+    super(message)
+    this.name = 'UndeliveredError'
+    this.isFinal = options.isFinal ?? false
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/** What became of one attempt. `retried`: there will be another, after `waitMs`. `failed`: there will be none. */
+export type NotificationAttempt = Pick<Notification, 'id' | 'type' | 'taskId' | 'stem'> & {
+  /** 1 for the first try. */
+  number: number
+  ms: number
+} & (
+    | { outcome: 'delivered'; status: number }
+    | { outcome: 'retried'; error: string; waitMs: number }
+    | { outcome: 'failed'; error: string }
+  )
+
+export type NotificationsWorkerOptions = {
+  /** A patient connection; it stays the caller's to close. */
+  redis: Redis
+  prefix: string
+  /** Notifications at once in this process. */
+  concurrency: number
+  /** How long a notification is tried, from its announcement on. */
+  patienceMs: number
+  /** First and longest wait between two attempts. */
+  firstWaitMs: number
+  longestWaitMs: number
+  /** Sends one notification. Throws UndeliveredError. */
+  deliver: (notification: Notification, signal: AbortSignal) => Promise<NotificationResult>
+  onAttempt: (attempt: NotificationAttempt) => void
+  log: Log
+}
+
+type NotificationsJob = Job<NotificationJob, NotificationResult>
+
+const SHUTDOWN = 'shutdown'
+
+class TryLaterError extends Error {
+  readonly waitMs: number
+  constructor(message: string, waitMs: number) {
+    super(message)
+    this.name = 'TryLaterError'
+    this.waitMs = waitMs
+  }
+}
+
+/**
+ * Takes notifications from their queue and gives each to `deliver`, again and again until it has arrived or the patience is
+ * at its end. A queue and a worker of their own: a receiver that hangs delays notifications, and nothing else.
+ */
+export const createNotificationsWorker = (options: NotificationsWorkerOptions) => {
+  const { redis, prefix, patienceMs, firstWaitMs, longestWaitMs, deliver, onAttempt, log } = options
+  let leaving = false
+
+  const attempt = async (job: NotificationsJob, token?: string, signal?: AbortSignal): Promise<NotificationResult> => {
+    if (leaving) return handBack(job, token)
+    const { since: _since, ...notification } = job.data
+    const { type, taskId, stem } = notification
+    const name = { id: job.id as string, type, taskId, ...(stem === undefined ? {} : { stem }) }
+    const aborted = signal ?? new AbortController().signal
+    const startedAt = performance.now()
+    const about = () => ({ ...name, number: job.attemptsMade + 1, ms: Math.round(performance.now() - startedAt) })
+    try {
+      const result = await deliver({ ...notification, id: name.id }, aborted)
+      onAttempt({ ...about(), outcome: 'delivered', status: result.status })
+      return result
+    } catch (error) {
+      if (aborted.aborted && aborted.reason === SHUTDOWN) return handBack(job, token)
+      const next = whatNext(job, error)
+      if (next instanceof TryLaterError) {
+        onAttempt({ ...about(), outcome: 'retried', error: next.message, waitMs: next.waitMs })
+      } else onAttempt({ ...about(), outcome: 'failed', error: next.message })
+      throw next
+    }
+  }
+
+  const whatNext = (job: NotificationsJob, error: unknown): TryLaterError | UnrecoverableError => {
+    const { message, isFinal, retryAfterMs } = asUndelivered(error)
+    const leftMs = Date.parse(job.data.since) + patienceMs - Date.now()
+    if (isFinal) return new UnrecoverableError(message)
+    if (!(leftMs > 0)) return new UnrecoverableError(`${message} Given up: it was tried for long enough.`)
+    const waitMs = backoffMs(job.attemptsMade + 1, firstWaitMs, longestWaitMs, retryAfterMs)
+    // The last attempt is made when the patience ends, unless the receiver has asked for more of it.
+    return new TryLaterError(message, retryAfterMs === undefined ? Math.min(waitMs, leftMs) : waitMs)
+  }
+
+  // Handed back, not failed: the next worker starts at once. What was sent meanwhile is sent twice, under the same id.
+  const handBack = async (job: NotificationsJob, token?: string): Promise<never> => {
+    await job.moveToWait(token)
+    throw new WaitingError()
+  }
+
+  const worker = new Worker<NotificationJob, NotificationResult>(
+    QUEUES.notifications,
+    // BullMQ passes the signal only to a function that declares three parameters.
+    (job, token, signal) => attempt(job, token, signal),
+    {
+      ...sharedWorkerOptions,
+      connection: redis,
+      prefix,
+      concurrency: options.concurrency,
+      settings: {
+        backoffStrategy: (_made, _type, error) => (error instanceof TryLaterError ? error.waitMs : firstWaitMs),
+      },
+    },
+  )
+  worker.on('error', (error) => log.debug({ error: error.message }, 'notifications.worker_error'))
+  worker.on('lockRenewalFailed', (ids) => {
+    for (const id of ids) worker.cancelJob(id, 'lock lost')
+  })
+
+  return {
+    /**
+     * Takes no new work and waits for what is being sent; what has not arrived after `drainMs` is aborted and handed back.
+     * Safe to call twice.
+     */
+    close: async (drainMs: number) => {
+      leaving = true
+      const timer = setTimeout(() => worker.cancelAllJobs(SHUTDOWN), drainMs)
+      await worker.close()
+      clearTimeout(timer)
+    },
+  }
+}
+
+const asUndelivered = (error: unknown): UndeliveredError =>
+  error instanceof UndeliveredError
+    ? error
+    : new UndeliveredError(`unexpected: ${redactLinks((error as Error).message)}`)

@@ -1,0 +1,144 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { withDeadline } from './deadline.ts'
+import { RETENTION_S } from './jobs.ts'
+
+/** What a separation is made of. Two orders for the same are bought once. */
+export type Order = { sourceTaskId: string; audioId: string; type: string; stemName?: string | undefined }
+
+/** How the attempt to buy ended, as far as anybody knows. `why`: in words for people. */
+export type Sale = { kind: 'bought'; taskId: string } | { kind: 'maybe'; why: string }
+
+/**
+ * - `bought`: now; its task is expected.
+ * - `already`: an earlier order for the same track and type; nothing was bought now.
+ * - `buying`: another is buying the same right now.
+ * - `maybe`: the provider was asked and did not answer, now or earlier. If it was bought, its callback will say so.
+ */
+export type PurchaseAnswer =
+  | { status: 'bought'; taskId: string }
+  | { status: 'already'; taskId: string }
+  | { status: 'buying' }
+  | { status: 'maybe'; why: string; since: string }
+
+export type PurchasesOptions<O extends Order> = {
+  /** A connection that fails fast; it stays the caller's to close. */
+  redis: Redis
+  prefix: string
+  deadlineMs: number
+  /** Registers the task that was bought. */
+  expect: (taskId: string) => Promise<unknown>
+  /** Buys. `mark` must come back with the callback. Throws when it is certain that nothing was bought. */
+  buy: (order: O, mark: string) => Promise<Sale>
+}
+
+const BUYING_MS = 60_000 // longer than any request lasts: whoever began has died
+const UNANSWERED = 'the provider was asked to sell it, and no answer was ever noted'
+
+/**
+ * Buys separations, each track and type once. A purchase cannot be taken back and is not idempotent, so it is noted before
+ * the provider is asked, and never repeated unless somebody says so.
+ */
+export const createPurchases = <O extends Order>({ redis, prefix, deadlineMs, expect, buy }: PurchasesOptions<O>) => {
+  const book = createPurchaseBook(redis, prefix)
+  const withRedis = <T>(work: () => Promise<T>): Promise<T> => withDeadline('Redis', deadlineMs, work)
+
+  return {
+    /**
+     * @param options.again buys although the same was bought, or may have been bought, before
+     * @throws what `buy` throws; then nothing was bought
+     * @throws {DeadlineError} or an error of Redis; then the provider was not asked
+     */
+    purchase: async (order: O, { again = false } = {}): Promise<PurchaseAnswer> => {
+      const note = newNote(order)
+      const earlier = await withRedis(() => book.begin(note, again))
+      if (earlier) return answerEarlier(earlier)
+
+      const sale = await buy(order, note.mark).catch(async (error: unknown) => {
+        await withRedis(() => book.cancel(note)).catch(() => {}) // it then counts as one that may have been bought
+        throw error
+      })
+      if (sale.kind === 'maybe') {
+        await withRedis(() => book.keep({ ...note, state: 'maybe', why: sale.why })).catch(() => {})
+        return { status: 'maybe', why: sale.why, since: note.at }
+      }
+      const { taskId } = sale
+      // It is bought: whatever Redis does now, the task id must reach whoever has paid for it.
+      await withRedis(() => book.keep({ ...note, state: 'bought', taskId })).catch(() => {})
+      await expect(taskId).catch(() => {})
+      return { status: 'bought', taskId }
+    },
+  }
+}
+
+export type Purchases<O extends Order> = ReturnType<typeof createPurchases<O>>
+
+/** Where purchases are noted. */
+export const createPurchaseBook = (redis: Redis, prefix: string) => {
+  const keyOf = (mark: string) => `${prefix}:purchase:${mark.split('.')[0]}`
+
+  const read = async (mark: string): Promise<Note | undefined> => {
+    const text = await redis.get(keyOf(mark))
+    return text === null ? undefined : (JSON.parse(text) as Note)
+  }
+  const keep = async (note: Note): Promise<void> => {
+    await redis.set(keyOf(note.mark), JSON.stringify(note), 'EX', RETENTION_S)
+  }
+
+  return {
+    keep,
+    /** @returns the note that stands in the way, if one does */
+    begin: async (note: Note, again: boolean): Promise<Note | undefined> => {
+      const isNoted = await redis.set(keyOf(note.mark), JSON.stringify(note), 'EX', RETENTION_S, 'NX')
+      if (isNoted) return undefined
+      const earlier = await read(note.mark)
+      if (earlier && (!again || isBeingBought(earlier))) return earlier
+      const taken = await redis.eval(
+        REPLACE,
+        1,
+        keyOf(note.mark),
+        earlier ? JSON.stringify(earlier) : '',
+        JSON.stringify(note),
+        RETENTION_S,
+      )
+      return taken === 1 ? undefined : { ...note, state: 'buying' } // another was quicker
+    },
+    cancel: async (note: Note): Promise<void> => {
+      await redis.eval(REPLACE, 1, keyOf(note.mark), JSON.stringify(note), '', 0)
+    },
+    /** A callback has come that bears the mark of a purchase: so it was bought. */
+    settle: async (mark: string, taskId: string): Promise<void> => {
+      const note = MARK.test(mark) ? await read(mark) : undefined
+      if (!note || note.mark !== mark || note.state === 'bought') return
+      await keep({ ...note, state: 'bought', taskId })
+    },
+  }
+}
+
+export type PurchaseBook = ReturnType<typeof createPurchaseBook>
+
+// Replaces a note, or takes it away, provided that it is still the one that was read.
+const REPLACE = `
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
+return 1
+`
+
+/** What a callback bears that was bought here: a hash of the order, and which of its purchases it was. */
+export const MARK = /^[0-9a-f]{32}\.[0-9a-f-]{36}$/
+
+type Note = { mark: string; at: string; state: 'buying' | 'bought' | 'maybe'; taskId?: string; why?: string }
+
+const newNote = ({ sourceTaskId, audioId, type, stemName = '' }: Order): Note => {
+  const said = JSON.stringify([sourceTaskId, audioId, type, stemName])
+  const hash = createHash('sha256').update(said).digest('hex').slice(0, 32)
+  return { mark: `${hash}.${randomUUID()}`, at: new Date().toISOString(), state: 'buying' }
+}
+
+const isBeingBought = ({ state, at }: Note): boolean => state === 'buying' && Date.now() - Date.parse(at) < BUYING_MS
+
+const answerEarlier = (note: Note): PurchaseAnswer => {
+  if (note.taskId !== undefined) return { status: 'already', taskId: note.taskId }
+  if (isBeingBought(note)) return { status: 'buying' }
+  return { status: 'maybe', why: note.why ?? UNANSWERED, since: note.at }
+}

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto'
+import { StemError } from '@stems/domain/errors'
+import { type Job, Queue } from 'bullmq'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { waitFor } from '../../../test/support/wait-for.ts'
+import { QUEUES, type StemJob, stemJobData, stemJobOptions } from '../src/jobs.ts'
+import { connectPatiently, disconnect } from '../src/redis.ts'
+import { createStemsWorker } from '../src/stems-worker.ts'
+
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
+const RECEIVED = '2026-01-01T00:00:00.000Z'
+const DEADLINE = Date.parse('2026-01-15T00:00:00.000Z')
+const HOUR = 3600_000
+
+/** A worker whose clock stands still at a time before the deadline, and whose far side always fails. */
+const startAt = async (leftMs: number, failure: StemError, { isOld = false } = {}) => {
+  const redis = connectPatiently(inject('redisUrl'), SILENT)
+  const prefix = `test-${randomUUID()}`
+  const queue = new Queue<StemJob>(QUEUES.stems, { connection: redis, prefix })
+  let tries = 0
+  const worker = createStemsWorker({
+    redis,
+    prefix,
+    concurrency: 1,
+    globalConcurrency: undefined,
+    backoffMs: 20 * HOUR,
+    save: async () => {
+      tries++
+      throw failure
+    },
+    now: () => DEADLINE - leftMs,
+    log: SILENT,
+  })
+  onTestFinished(async () => {
+    await worker.close(0)
+    await queue.close()
+    disconnect(redis)
+  })
+  const { receivedAt, ...old } = stemJobData(
+    { taskId: 'task-1', receivedAt: RECEIVED },
+    { name: 'vocal', url: 'https://far.side/v.mp3' },
+  ) as StemJob
+  const { id } = await queue.add('stem', isOld ? old : { ...old, receivedAt: receivedAt as string }, stemJobOptions(10))
+  const job = async (): Promise<Job<StemJob>> => (await queue.getJob(id as string)) as Job<StemJob>
+  const endsAs = async (state: string) => {
+    await waitFor(`it is ${state}`, async () => (await (await job()).getState()) === state)
+    return job()
+  }
+  return { endsAs, tries: () => tries }
+}
+
+const busy = () => new StemError('unavailable', 'later', 'the far side answered 503.', { retryAfterMs: HOUR })
+
+test('a wait that ends in time is as long as the far side wishes', async () => {
+  const { endsAs } = await startAt(20 * 24 * HOUR, busy())
+  const job = await endsAs('delayed')
+  expect(job.delay).toBeGreaterThanOrEqual(HOUR - 1000)
+  expect(job.data.receivedAt).toBe(RECEIVED)
+})
+
+test('a wait that would end after the deadline ends before it', async () => {
+  const { endsAs } = await startAt(HOUR / 2, busy())
+  expect((await endsAs('delayed')).delay).toBe(HOUR / 4)
+})
+
+test('after the deadline a failure is the last: gone, with what happened and why nobody tries again', async () => {
+  const { endsAs, tries } = await startAt(0, busy())
+  const job = await endsAs('failed')
+  expect(job.failedReason).toMatch(/^gone: the far side answered 503\. The 14 days .* are over/)
+  expect(tries()).toBe(1)
+})
+
+test('a disk that is full is waited for after the deadline too', async () => {
+  const { endsAs } = await startAt(-HOUR, new StemError('store', 'later', 'the disk is full.'))
+  await endsAs('delayed')
+})
+
+test('a job of an older version, which knows no time, has no deadline', async () => {
+  const { endsAs } = await startAt(-HOUR, busy(), { isOld: true })
+  await endsAs('delayed')
+})
