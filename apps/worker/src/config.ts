@@ -1,8 +1,11 @@
 import { readEnvironment } from '@stems/config/environment'
-import { commonVariables, flag, integer, list, port } from '@stems/config/variables'
+import { providerProblems, providerVariables } from '@stems/config/provider-variables'
+import { commonVariables, integer, list, port } from '@stems/config/variables'
 import { PROVIDER_HOSTS } from '@stems/provider/hosts'
+import { providerOf } from '@stems/provider/provider-name'
 import { isStoreUrl } from '@stems/store/open-store'
 import { z } from 'zod'
+import { notifyContradictions, notifyVariables, readNotifyConfig } from './notify-config.ts'
 
 const HOST_RULE = /^(\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i
 const PORT = integer({ min: 1, max: 65_535 })
@@ -31,19 +34,16 @@ const variables = z.object({
   DOWNLOAD_ALLOWED_PORTS: list()
     .refine((ports) => ports.every((port) => PORT.safeParse(port).success), 'must be ports from 1 to 65535')
     .transform((ports) => ports.map(Number)),
-  DOWNLOAD_ALLOW_PRIVATE: flag().default(false),
-  PROVIDER_API_URL: z
-    .string()
-    .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be a URL such as https://api.kie.ai')
-    .optional(),
-  PROVIDER_API_KEY: z.string().optional(),
+  ...providerVariables,
   CALLBACK_READBACK: z.enum(['off', 'suspicious', 'always'], 'must be off, suspicious or always').default('off'),
   READBACK_PATIENCE_SECONDS: integer({ min: 0, max: 86_400 }).default(600),
+  EXPECTED_POLL_SECONDS: integer({ min: 1, max: 3600 }).default(30),
+  EXPECTED_MAX_HOURS: integer({ min: 1, max: 336 }).default(24),
+  ...notifyVariables,
   QUARANTINE_MAX: integer({ min: 1, max: 10_000 }).default(1000),
   QUARANTINE_MAX_BYTES: integer({ min: 1 }).default(67_108_864),
 })
 
-const BARE_API = 'PROVIDER_API_URL: must be https, or the key would travel in the clear'
 const NO_API = 'CALLBACK_READBACK: needs PROVIDER_API_URL and PROVIDER_API_KEY, to ask the provider with'
 
 /**
@@ -55,10 +55,10 @@ const NO_API = 'CALLBACK_READBACK: needs PROVIDER_API_URL and PROVIDER_API_KEY, 
 export const readConfig = (env: NodeJS.ProcessEnv) => {
   const config = readEnvironment(variables, env, (given) => {
     const isAsked = ['suspicious', 'always'].includes(given.CALLBACK_READBACK ?? 'off')
-    const isBare = given.PROVIDER_API_URL?.startsWith('http:') && given.DOWNLOAD_ALLOW_PRIVATE !== 'true'
     return [
       ...(isAsked && !(given.PROVIDER_API_URL && given.PROVIDER_API_KEY) ? [NO_API] : []),
-      ...(isBare ? [BARE_API] : []),
+      ...providerProblems(given),
+      ...notifyContradictions(given),
     ]
   })
   return {
@@ -82,12 +82,22 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     allowedPorts: config.DOWNLOAD_ALLOWED_PORTS.length > 0 ? config.DOWNLOAD_ALLOWED_PORTS : [443],
     allowPrivate: config.DOWNLOAD_ALLOW_PRIVATE,
     settingNames: { hosts: 'DOWNLOAD_ALLOWED_HOSTS', ports: 'DOWNLOAD_ALLOWED_PORTS' },
+    expected: {
+      everyMs: config.EXPECTED_POLL_SECONDS * 1000,
+      maxAgeMs: config.EXPECTED_MAX_HOURS * 3600_000,
+      unknownMs: config.READBACK_PATIENCE_SECONDS * 1000,
+    },
     readback: config.CALLBACK_READBACK,
     readbackPatienceMs: config.READBACK_PATIENCE_SECONDS * 1000,
     providerApi:
       config.PROVIDER_API_URL && config.PROVIDER_API_KEY
-        ? { apiUrl: config.PROVIDER_API_URL, apiKey: config.PROVIDER_API_KEY }
+        ? {
+            provider: config.PROVIDER ?? providerOf(config.PROVIDER_API_URL),
+            apiUrl: config.PROVIDER_API_URL,
+            apiKey: config.PROVIDER_API_KEY,
+          }
         : undefined,
+    notify: readNotifyConfig(config),
     quarantine: { limit: config.QUARANTINE_MAX, maxBytes: config.QUARANTINE_MAX_BYTES },
   }
 }

@@ -25,8 +25,9 @@ export const createFinishSeparation = ({ store, metrics, log }: FinishOptions) =
   ): Promise<Manifest['status']> => {
     const { taskId, code } = separation
     const isRefused = isDisbelieved([...outcomes.values()])
-    const before = isRefused ? await store.readManifest(taskId) : undefined
-    if (before && hasSaved(before)) return before.status // who is not believed takes nothing away from what is home
+    const saysNothing = isRefused || separation.stems.length === 0
+    const before = saysNothing ? await store.readManifest(taskId) : undefined
+    if (before && hasSaved(before)) return before.status // who is not believed, or names nothing, takes nothing away from it
     const manifest = buildManifest(separation, outcomes, new Date().toISOString())
     await confirmLock() // a worker that was paused must not put an old account over a newer one
     if (isRefused) await removeUnvouched(separation)

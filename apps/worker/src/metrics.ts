@@ -28,9 +28,17 @@ export const createWorkerMetrics = (counter: Pick<QueueCounter, 'count'>) => {
     registers,
   })
   for (const reason of BLOCK_REASONS) blockedUrls.inc({ reason }, 0) // an alert sees a first time only from a zero
+  const notifications = new Counter({
+    name: 'stemkeeper_notifications_total',
+    help: "Attempts to give word to the user's own app, by outcome; after `failed` there is none",
+    labelNames: ['outcome'] as const,
+    registers,
+  })
+  for (const outcome of ['delivered', 'retried', 'failed']) notifications.inc({ outcome }, 0)
   return {
     registry,
     blockedUrls,
+    notifications,
     attempts: new Counter({
       name: 'stemkeeper_stem_attempts_total',
       help: 'Attempts to save a stem, by outcome',

@@ -1,36 +1,50 @@
-import { BlockedUrlError } from '@stems/domain/errors'
-import { createAsk } from '@stems/outgoing/ask'
-import { createClient } from '@stems/outgoing/client'
-import { createUrlGuard } from '@stems/outgoing/url-guard'
-import { type Ask, createRecordInfo } from '@stems/provider/record-info'
+import { createHostAsk } from '@stems/outgoing/host-ask'
+import { createProviderApi as createApi, type ProviderApi } from '@stems/provider/provider-api'
+import type { ProviderName } from '@stems/provider/provider-name'
 import type { NoticeBlocked } from './notice-blocked.ts'
-
-const LIMITS = { maxBytes: 1024 * 1024, timeoutMs: 15_000 }
+import type { ProviderGate } from './provider-gate.ts'
 
 export type ProviderApiOptions = {
+  provider: ProviderName
   apiUrl: string
   apiKey: string
   allowPrivate: boolean
   noticeBlocked: NoticeBlocked
+  /** Waits for a turn: the provider allows only so many requests a second. */
+  takeTurn: () => Promise<void>
+  gate: ProviderGate
 }
 
-/** The provider's API, asked under the same guard as every other request, and at its own host only. */
-export const createProviderApi = ({ apiUrl, apiKey, allowPrivate, noticeBlocked }: ProviderApiOptions) => {
-  const { hostname, port } = new URL(apiUrl)
-  const guard = createUrlGuard({
-    allowedHosts: [hostname],
-    allowedPorts: [Number(port || 443)],
+/** The provider's API: asked at its own host only, no faster than it allows, and not at all where that is of no use. */
+export const createProviderApi = ({
+  provider,
+  apiUrl,
+  apiKey,
+  allowPrivate,
+  noticeBlocked,
+  takeTurn,
+  gate,
+}: ProviderApiOptions): ProviderApi => {
+  const send = createHostAsk({
+    url: apiUrl,
     allowPrivate,
-    settingNames: { hosts: 'PROVIDER_API_URL', ports: 'PROVIDER_API_URL' },
+    setting: 'PROVIDER_API_URL',
+    onBlocked: (error) => noticeBlocked(error, { api: 'provider' }),
   })
-  const askUnwatched = createAsk(createClient(guard), LIMITS)
-  const ask: Ask = async (question) => {
-    try {
-      return await askUnwatched(question)
-    } catch (error) {
-      if (error instanceof BlockedUrlError) noticeBlocked(error, { api: 'provider' })
-      throw error
-    }
+  const { readRecord, freshLink, buy } = createApi({
+    provider,
+    apiUrl,
+    apiKey,
+    ask: async (question) => {
+      gate.check()
+      await takeTurn()
+      gate.check() // another question may have met a closed door meanwhile
+      return send(question)
+    },
+  })
+  return {
+    readRecord: gate.watch(readRecord),
+    freshLink: gate.watch(freshLink),
+    buy: gate.watch(buy),
   }
-  return { readRecord: createRecordInfo({ apiUrl, apiKey, ask }) }
 }

@@ -1,4 +1,5 @@
 import { BlockedUrlError, StemError } from '@stems/domain/errors'
+import { publicLink } from '@stems/domain/link'
 import type { SavedStem } from '@stems/domain/manifest'
 import type { StemJob } from '@stems/queue/jobs'
 import type { Attempt } from '@stems/queue/stems-worker'
@@ -6,13 +7,24 @@ import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import { identifyAudio } from './audio-check.ts'
 import type { DownloadFile } from './download.ts'
+import type { FreshLink } from './fresh-link.ts'
 import type { WorkerMetrics } from './metrics.ts'
 import { createNoticeBlocked } from './notice-blocked.ts'
 
-export type SaveStemOptions = { store: StemStore; download: DownloadFile; metrics: WorkerMetrics; log: Log }
+export type SaveStemOptions = {
+  store: StemStore
+  download: DownloadFile
+  /** Asked once in an attempt, when no link of the stem lives and none may come back to life. */
+  freshLink: FreshLink
+  metrics: WorkerMetrics
+  log: Log
+}
 
-/** Brings one stem home: stored already? download, check, publish. Safe to repeat at any point. */
-export const createSaveStem = ({ store, download, metrics, log }: SaveStemOptions) => {
+/**
+ * Brings one stem home: stored already? download, check, publish; where its links are dead, by a fresh one. Safe to repeat at
+ * any point.
+ */
+export const createSaveStem = ({ store, download, freshLink, metrics, log }: SaveStemOptions) => {
   const noticeBlocked = createNoticeBlocked({ metrics, log })
 
   const fetchStem = async ({ taskId, stem, url }: StemJob, attempt: Attempt): Promise<SavedStem> => {
@@ -47,7 +59,23 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
         if (job.otherUrls) log.info({ taskId: job.taskId, stem: job.stem, reason: error.message }, 'stem.link_failed')
       }
     }
-    throw mostHopeful(failures)
+    const failure = mostHopeful(failures)
+    if (failure?.verdict !== 'refresh-url') throw failure
+    return fetchByFreshLink(job, attempt, failure)
+  }
+
+  // Links die after a while, files live for 14 days. The provider is asked once: a fresh link that is dead as well is the end.
+  const fetchByFreshLink = async (job: StemJob, attempt: Attempt, why: StemError): Promise<SavedStem> => {
+    const { taskId, stem } = job
+    const url = await freshLink(job, [job.url, ...(job.otherUrls ?? [])], why)
+    log.info({ taskId, stem, url: publicLink(url), reason: why.message }, 'stem.link_refreshed')
+    if (attempt.signal.aborted) throw new StemError('interrupted', 'later', 'the download was interrupted.')
+    try {
+      return await fetchStem({ ...job, url }, attempt)
+    } catch (error) {
+      if (!(error instanceof StemError) || error.verdict !== 'refresh-url') throw error
+      throw new StemError('gone', 'never', `${DEAD_TOO} ${error.message}`, { cause: error })
+    }
   }
 
   const savedByAnother = async (job: StemJob): Promise<SavedStem> => {
@@ -101,6 +129,9 @@ export const createSaveStem = ({ store, download, metrics, log }: SaveStemOption
     }
   }
 }
+
+const DEAD_TOO =
+  'its links are dead, and the fresh one that the provider gave is dead as well: the file is gone for good.'
 
 // What has come so far is left for the next attempt, unless there is none, or the disk is what failed.
 const canGoOn = (error: unknown): boolean =>

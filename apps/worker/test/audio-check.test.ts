@@ -47,8 +47,16 @@ test.each<[string, Buffer | string, RegExp]>([
   ['nothing', '', /no audio/],
 ])('%s is no audio, and the message says what came', async (_what, content, words) => {
   await expect(identifyAudio(await fileWith(content))).rejects.toEqual(
-    expect.objectContaining({ code: 'not_audio', verdict: 'never', message: expect.stringMatching(words) }),
+    expect.objectContaining({ code: 'not_audio', message: expect.stringMatching(words) }),
   )
+})
+
+test.each<[string, Buffer | string, string]>([
+  ['an error page', '<!DOCTYPE html><html><title>403 Forbidden</title>', 'refresh-url'],
+  ['an XML error of a bucket', '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', 'refresh-url'],
+  ['a zip', bytes('PK\x03\x04'), 'never'],
+])('%s tells whether a fresh link may help', async (_what, content, verdict) => {
+  await expect(identifyAudio(await fileWith(content))).rejects.toMatchObject({ code: 'not_audio', verdict })
 })
 
 test('a file that is gone is not called an error page', async () => {

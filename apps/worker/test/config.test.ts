@@ -151,3 +151,12 @@ test.each([
   expect(problems).toHaveLength(1)
   expect(problems[0]).not.toContain('hunter2')
 })
+
+test('whose API it is stands in its address, unless it is said', () => {
+  const providerAt = (url: string, more = {}) =>
+    readConfig({ PROVIDER_API_URL: url, PROVIDER_API_KEY: 'k', ...more }).providerApi?.provider
+  expect(providerAt('https://api.kie.ai')).toBe('kie')
+  expect(providerAt('https://api.sunoapi.org')).toBe('sunoapi')
+  expect(providerAt('https://proxy.example', { PROVIDER: 'sunoapi' })).toBe('sunoapi')
+  expect(problemsOf({ PROVIDER: 'suno' })).toEqual([expect.stringMatching(/^PROVIDER: /)])
+})

@@ -12,6 +12,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startStandInProvider } from '../../../test/stand-in/provider.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { createDownload } from '../src/download.ts'
+import { createFreshLink } from '../src/fresh-link.ts'
 import { createWorkerMetrics } from '../src/metrics.ts'
 import { createSaveStem } from '../src/save-stem.ts'
 
@@ -34,6 +35,7 @@ const startSaving = async (change: (store: StemStore, folder: string) => StemSto
   const saveStem = createSaveStem({
     store: change(store, folder),
     download: createDownload(createClient(guard), { maxBytes: 1_000_000, stallMs: 60_000 }),
+    freshLink: createFreshLink(undefined),
     metrics,
     log: createLog('worker', 'info', { write: (line) => void lines.push(JSON.parse(line)) }),
   })
