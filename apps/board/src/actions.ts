@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { sendFailure } from './answers.ts'
 import { objectionTo } from './same-site.ts'
 
@@ -27,17 +27,20 @@ export const addActionGuard = (app: FastifyInstance): void => {
   app.addHook('onRequest', (request, reply, done) => {
     if (!isAction(request.method)) return done()
     const objection =
-      request.role === 'admin' ? objectionTo(request) : 'This login may look at everything and change nothing.'
+      request.role === 'admin' ? objectionOf(request) : 'This login may look at everything and change nothing.'
     if (objection === undefined) return done()
     sendFailure(request, reply, 403, objection)
   })
   app.removeContentTypeParser('text/plain') // which every page may send without being asked
-  // Buttons are forms without fields; Fastify would refuse their content type.
+  // Forms have few fields, buttons none; Fastify would refuse their content type.
   app.addContentTypeParser(
     'application/x-www-form-urlencoded',
     { parseAs: 'string', bodyLimit: 1024 },
-    (_request, _body, parsed) => parsed(null),
+    (_request, body, parsed) => parsed(null, Object.fromEntries(new URLSearchParams(String(body)))),
   )
 }
+
+// No browser sends a key by itself, so that no page can make one misuse it.
+const objectionOf = (request: FastifyRequest): string | undefined => (request.hasKey ? undefined : objectionTo(request))
 
 const isAction = (method: string): boolean => !['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(method)

@@ -1,17 +1,73 @@
-import type { FastifyInstance } from 'fastify'
+import { taskIdSchema } from '@stems/domain/task-id'
+import { CursorError } from '@stems/queue/walk-cursor'
+import { z } from 'zod'
 import { sendFailure } from './answers.ts'
+import type { DocumentedApp } from './documented.ts'
 import type { Library } from './library.ts'
-import { readPageNumber } from './page-number.ts'
+import { commonProblems, problemResponse } from './problem.ts'
+import { separationEntrySchema, separationSchema, statusSchema } from './separation-schemas.ts'
+
+const LIMIT = 'must be a whole number from 1 to 200'
+
+const listSchema = {
+  summary: 'Lists the separations',
+  description:
+    'Follow `next_cursor` until it is null. A page may hold fewer than `limit`, or none, and have a next one. A walk misses ' +
+    'no separation that was there, with this status, from its first page to its last; one that moves meanwhile may be shown ' +
+    'twice. Those that ended come first, the last one before the others, then those that have not.',
+  querystring: z.object({
+    status: statusSchema.optional(),
+    cursor: z
+      .string()
+      .max(16_000)
+      .optional()
+      .describe('`next_cursor` of the page before, asked for with the same status'),
+    limit: z
+      .string()
+      .regex(/^[1-9]\d{0,2}$/, LIMIT)
+      .transform(Number)
+      .refine((limit) => limit <= 200, LIMIT)
+      .default(50)
+      .describe('How many a page holds at most: 1 to 200'),
+  }),
+  response: {
+    200: z.object({ separations: z.array(separationEntrySchema), next_cursor: z.string().nullable() }),
+    400: problemResponse('A status, cursor or limit that makes no sense; `errors` names it'),
+    ...commonProblems,
+  },
+}
+
+const oneSchema = {
+  summary: 'Tells all that is known of a separation',
+  description: 'The same shape whether it is expected, runs or has ended; `manifest` is there once it has ended.',
+  params: z.object({ taskId: z.string() }),
+  response: {
+    200: separationSchema,
+    404: problemResponse('Neither the queue nor the store know it'),
+    ...commonProblems,
+  },
+}
+
+/** What is said of a task that nobody knows. */
+export const UNKNOWN_TASK = 'Neither the queue nor the store know a separation of this id.'
+
+/** A task id in a path. Whatever makes none is looked for in vain. */
+export const isTaskId = (text: string): boolean => taskIdSchema.safeParse(text).success
 
 /** Adds the library for programs. */
-export const addApiRoutes = (app: FastifyInstance, library: Library): void => {
-  app.get('/api/separations', (request, reply) => {
-    const page = readPageNumber(request.query)
-    if (page === undefined) return sendFailure(request, reply, 400, 'page must be a whole number from 1.')
-    return library.page(page)
+export const addApiRoutes = (app: DocumentedApp, library: Library): void => {
+  app.get('/api/separations', { schema: listSchema }, async (request, reply) => {
+    const { status, cursor, limit } = request.query
+    try {
+      return await library.walk(status, cursor, limit)
+    } catch (error) {
+      if (!(error instanceof CursorError)) throw error
+      const errors = [{ field: 'cursor', message: error.message }]
+      return sendFailure(request, reply, 400, `cursor ${error.message}.`, { errors })
+    }
   })
-  app.get<{ Params: { taskId: string } }>('/api/separations/:taskId', async (request, reply) => {
+  app.get('/api/separations/:taskId', { schema: oneSchema }, async (request, reply) => {
     const found = await library.find(request.params.taskId)
-    return found ?? sendFailure(request, reply, 404, 'Neither the queue nor the store know a separation of this id.')
+    return found ?? sendFailure(request, reply, 404, UNKNOWN_TASK)
   })
 }

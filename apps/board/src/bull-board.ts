@@ -11,13 +11,14 @@ const DESCRIPTIONS = {
   separations: 'One job per separation: it plans a stem job for each link, waits for them and writes the manifest.',
   stems: 'One job per stem: download, check, publish. Those that failed have no tries left or cannot be helped.',
   quarantine: 'Verified callbacks of a shape that this version cannot read, kept whole. No worker takes them.',
+  notifications: 'One job per event that the app behind NOTIFY_URL is told. /notifications sends again what failed.',
 }
 
 /** Adds Bull Board for all queues, to look at only: a stem retried there would leave its manifest behind. */
 export const addBullBoard = async (app: FastifyInstance, queues: BoardQueues): Promise<void> => {
   const adapter = new LookOnlyAdapter().setBasePath(BASE_PATH)
   createBullBoard({
-    queues: (['separations', 'stems', 'quarantine'] as const).map(
+    queues: (['separations', 'stems', 'quarantine', 'notifications'] as const).map(
       (name) => new BullMQAdapter(queues[name], { readOnlyMode: true, description: DESCRIPTIONS[name] }),
     ),
     serverAdapter: adapter,

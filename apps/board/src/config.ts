@@ -1,5 +1,7 @@
 import { readEnvironment } from '@stems/config/environment'
-import { commonVariables, port, proxies } from '@stems/config/variables'
+import { buyerVariables, providerProblems } from '@stems/config/provider-variables'
+import { commonVariables, list, port, proxies } from '@stems/config/variables'
+import { providerOf } from '@stems/provider/provider-name'
 import { isStoreUrl } from '@stems/store/open-store'
 import { z } from 'zod'
 import type { Login } from './login.ts'
@@ -19,6 +21,23 @@ const password = () =>
 const ADMIN = 'admin'
 const VIEWER = 'viewer'
 
+const SHORTEST_KEY = 16
+// What an `Authorization: Bearer` header may hold (RFC 6750, 2.1).
+const KEY_FORM = /^[A-Za-z0-9._~+/-]+=*$/
+
+const keys = () =>
+  list().superRefine((entries, context) => {
+    for (const [index, entry] of entries.entries()) {
+      if (entry.length < SHORTEST_KEY) {
+        const message = `entry ${index + 1} is shorter than ${SHORTEST_KEY} characters; \`openssl rand -hex 32\` makes a good one`
+        context.addIssue({ code: 'custom', message })
+      } else if (!KEY_FORM.test(entry)) {
+        const message = `entry ${index + 1} holds characters other than A-Z a-z 0-9 . _ ~ + / - and = at its end`
+        context.addIssue({ code: 'custom', message })
+      }
+    }
+  })
+
 const variables = z.object({
   ...commonVariables,
   HOST: z.string().default('127.0.0.1'),
@@ -29,6 +48,8 @@ const variables = z.object({
   BOARD_PASSWORD: password(),
   BOARD_VIEWER_USER: user().default(VIEWER),
   BOARD_VIEWER_PASSWORD: password(),
+  API_KEYS: keys(),
+  ...buyerVariables,
 })
 
 const ONE_NAME = 'BOARD_VIEWER_USER: must differ from BOARD_USER, or nobody could tell the two logins apart'
@@ -42,7 +63,7 @@ const ONE_NAME = 'BOARD_VIEWER_USER: must differ from BOARD_USER, or nobody coul
 export const readConfig = (env: NodeJS.ProcessEnv) => {
   const config = readEnvironment(variables, env, (given) => {
     const isOneName = (given.BOARD_USER ?? ADMIN) === (given.BOARD_VIEWER_USER ?? VIEWER)
-    return given.BOARD_VIEWER_PASSWORD !== undefined && isOneName ? [ONE_NAME] : []
+    return [...(given.BOARD_VIEWER_PASSWORD !== undefined && isOneName ? [ONE_NAME] : []), ...providerProblems(given)]
   })
   return {
     redisUrl: config.REDIS_URL,
@@ -52,11 +73,26 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     port: config.PORT,
     trustedProxies: config.TRUSTED_PROXIES,
     storeUrl: config.STORE_URL,
+    apiKeys: config.API_KEYS,
+    shop: shopOf(config),
     user: config.BOARD_USER,
     password: config.BOARD_PASSWORD,
     viewer: viewerOf(config.BOARD_VIEWER_USER, config.BOARD_VIEWER_PASSWORD),
   }
 }
+
+// Without all of the three nothing can be bought; tasks that were bought elsewhere can be registered all the same.
+const shopOf = ({ PUBLIC_URL, PROVIDER_API_URL, PROVIDER_API_KEY, ...config }: z.output<typeof variables>) =>
+  PUBLIC_URL && PROVIDER_API_URL && PROVIDER_API_KEY
+    ? {
+        provider: config.PROVIDER ?? providerOf(PROVIDER_API_URL),
+        apiUrl: PROVIDER_API_URL,
+        apiKey: PROVIDER_API_KEY,
+        publicUrl: PUBLIC_URL,
+        token: config.CALLBACK_TOKENS[0],
+        allowPrivate: config.DOWNLOAD_ALLOW_PRIVATE,
+      }
+    : undefined
 
 const viewerOf = (user: string, password: string | undefined): Login | undefined =>
   password === undefined ? undefined : { user, password, role: 'viewer' }

@@ -3,8 +3,10 @@ import type { QuarantineEntry } from '@stems/queue/quarantine'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { sendFailure, sendPage } from './answers.ts'
+import type { DocumentedApp } from './documented.ts'
 import { readPageNumber } from './page-number.ts'
 import { quarantinePage } from './pages/quarantine-page.ts'
+import { actionProblems, commonProblems, problemResponse } from './problem.ts'
 import type { QuarantineDesk, ReleaseCounts } from './quarantine-desk.ts'
 
 const count = z
@@ -13,45 +15,93 @@ const count = z
   .transform(Number)
 const countsSchema = z.object({ accepted: count, duplicate: count, unreadable: count, unconfirmed: count })
 
-/** Adds the quarantine: a page for people, the same for programs, and its release for both. */
-export const addQuarantineRoutes = (app: FastifyInstance, desk: QuarantineDesk): void => {
+const entrySchema = z.object({
+  id: z.string(),
+  kind: z.enum(['shape', 'unconfirmed']).describe("`unconfirmed`: the provider's own record does not bear it out"),
+  task_id: z.string(),
+  reason: z.string(),
+  received_at: z.string(),
+  payload: z.unknown().describe('Whole, as it came'),
+})
+
+const listSchema = {
+  summary: 'Lists the quarantine, newest first',
+  querystring: z.object({
+    page: z
+      .string()
+      .regex(/^[1-9]\d{0,6}$/, 'must be a whole number from 1')
+      .transform(Number)
+      .default(1),
+  }),
+  response: {
+    200: z.object({
+      page: z.number().int(),
+      pages: z.number().int(),
+      total: z.number().int(),
+      entries: z.array(entrySchema),
+    }),
+    400: problemResponse('A page that makes no sense'),
+    ...commonProblems,
+  },
+}
+
+const releaseAllSchema = {
+  summary: 'Tries the quarantine again',
+  response: {
+    200: z
+      .object({ accepted: z.number(), duplicate: z.number(), unreadable: z.number(), unconfirmed: z.number() })
+      .describe('How many came to which end; `unreadable` and `unconfirmed` ones stay'),
+    404: problemResponse('The quarantine holds nothing of this task'),
+    ...actionProblems,
+  },
+}
+const releaseOneSchema = { ...releaseAllSchema, params: z.object({ taskId: z.string() }) }
+
+/** Adds the quarantine for people: a page, and its release. */
+export const addQuarantinePage = (app: FastifyInstance, desk: QuarantineDesk): void => {
   app.get('/quarantine', async (request, reply) => {
     const held = await desk.page(readPageNumber(request.query) ?? 1)
     const released = countsSchema.safeParse(request.query).data
     return sendPage(reply, quarantinePage(held, { mayAct: request.role === 'admin', released }))
   })
-  app.get('/api/quarantine', async (request, reply) => {
-    const page = readPageNumber(request.query)
-    if (page === undefined) return sendFailure(request, reply, 400, 'page must be a whole number from 1.')
-    const held = await desk.page(page)
-    return { ...held, entries: held.entries.map(toApi) }
-  })
-
   for (const path of ['/quarantine/release', '/quarantine/:taskId/release']) {
     app.post(path, { config: { changes: true } }, async (request, reply) => {
-      const counts = await release(request)
+      const counts = await release(desk, request)
       if (!counts) return sendFailure(request, reply, 404, NOT_HELD)
       return reply.redirect(
         `/quarantine?${new URLSearchParams(Object.entries(counts).map(([name, n]): [string, string] => [name, `${n}`]))}`,
         303,
       )
     })
-    app.post(`/api${path}`, { config: { changes: true } }, async (request, reply) => {
-      const counts = await release(request)
-      return counts ?? sendFailure(request, reply, 404, NOT_HELD)
-    })
   }
+}
 
-  /** `undefined` when the task that is named has nothing in quarantine. */
-  const release = async (request: FastifyRequest): Promise<ReleaseCounts | undefined> => {
-    const { taskId } = request.params as { taskId?: string }
-    if (taskId !== undefined && !taskIdSchema.safeParse(taskId).success) return undefined
-    const counts = await desk.release(taskId)
-    const tried = Object.values(counts).reduce((sum, n) => sum + n, 0)
-    if (taskId !== undefined && tried === 0) return undefined
-    request.log.info({ taskId, ...counts }, 'quarantine.released')
-    return counts
-  }
+/** Adds the quarantine for programs. */
+export const addQuarantineRoutes = (app: DocumentedApp, desk: QuarantineDesk): void => {
+  app.get('/api/quarantine', { schema: listSchema }, async (request) => {
+    const held = await desk.page(request.query.page)
+    return { ...held, entries: held.entries.map(toApi) }
+  })
+  const changes = { config: { changes: true } }
+  app.post('/api/quarantine/release', { schema: releaseAllSchema, ...changes }, async (request, reply) => {
+    const counts = await release(desk, request)
+    return counts ?? sendFailure(request, reply, 404, NOT_HELD)
+  })
+  app.post('/api/quarantine/:taskId/release', { schema: releaseOneSchema, ...changes }, async (request, reply) => {
+    const counts = await release(desk, request)
+    return counts ?? sendFailure(request, reply, 404, NOT_HELD)
+  })
+}
+
+/** `undefined` when the task that is named has nothing in quarantine. */
+const release = async (desk: QuarantineDesk, request: FastifyRequest): Promise<ReleaseCounts | undefined> => {
+  const { taskId } = (request.params ?? {}) as { taskId?: string }
+  if (taskId !== undefined && !taskIdSchema.safeParse(taskId).success) return undefined
+  const counts = await desk.release(taskId)
+  const tried = Object.values(counts).reduce((sum, n) => sum + n, 0)
+  if (taskId !== undefined && tried === 0) return undefined
+  request.log.info({ taskId, ...counts }, 'quarantine.released')
+  return counts
 }
 
 const NOT_HELD = 'The quarantine holds nothing of this task.'

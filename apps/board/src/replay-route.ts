@@ -3,8 +3,11 @@ import { taskIdSchema } from '@stems/domain/task-id'
 import { QueueAwayError } from '@stems/queue/listing'
 import type { ReplayAnswer, Submitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { z } from 'zod'
 import { sendFailure } from './answers.ts'
+import type { DocumentedApp } from './documented.ts'
+import { actionProblems, problemResponse } from './problem.ts'
 
 /** Drives a separation again; what it is made of comes from the queue, or from its manifest. */
 export type Replay = (taskId: string) => Promise<ReplayAnswer>
@@ -23,25 +26,43 @@ export const createReplay =
     }
   }
 
-/** Adds the replay of a separation: a button for people, a POST for programs. */
-export const addReplayRoute = (app: FastifyInstance, replay: Replay): void => {
+const schema = {
+  summary: 'Drives a separation again that has ended',
+  description: 'Stems that are home are checked and not fetched again; the manifest is written anew.',
+  params: z.object({ taskId: z.string() }),
+  response: {
+    202: z.object({ task_id: z.string(), status: z.literal('driven') }),
+    404: problemResponse('Nobody here knows it'),
+    409: problemResponse('It has not ended yet'),
+    ...actionProblems,
+  },
+}
+
+/** Adds the replay of a separation for people: a button. */
+export const addReplayButton = (app: FastifyInstance, replay: Replay): void => {
   const changes = { config: { changes: true } }
   app.post<{ Params: { taskId: string } }>('/separations/:taskId/replay', changes, async (request, reply) => {
-    const refusal = await attempt(request, reply)
-    return refusal ?? reply.redirect('/', 303)
+    const refusal = await attempt(replay, request.params.taskId, request.log)
+    return refusal ? sendFailure(request, reply, ...refusal) : reply.redirect('/', 303)
   })
-  app.post<{ Params: { taskId: string } }>('/api/separations/:taskId/replay', changes, async (request, reply) => {
-    const refusal = await attempt(request, reply)
-    return refusal ?? reply.code(202).send({ task_id: request.params.taskId, status: 'driven' })
-  })
+}
 
-  type TaskRequest = FastifyRequest<{ Params: { taskId: string } }>
-  const attempt = async (request: TaskRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+/** Adds the replay of a separation for programs. */
+export const addReplayRoute = (app: DocumentedApp, replay: Replay): void => {
+  app.post('/api/separations/:taskId/replay', { schema, config: { changes: true } }, async (request, reply) => {
     const { taskId } = request.params
-    const answer = taskIdSchema.safeParse(taskId).success ? await replay(taskId) : 'unknown'
-    if (answer === 'unknown') return sendFailure(request, reply, 404, 'Nobody here knows a separation of this id.')
-    if (answer === 'running') return sendFailure(request, reply, 409, 'This separation has not ended yet.')
-    request.log.info({ taskId }, 'separation.replayed')
-    return undefined
-  }
+    const refusal = await attempt(replay, taskId, request.log)
+    if (refusal) return sendFailure(request, reply, ...refusal)
+    return reply.code(202).send({ task_id: taskId, status: 'driven' })
+  })
+}
+
+type Refusal = [status: number, detail: string]
+
+const attempt = async (replay: Replay, taskId: string, log: FastifyBaseLogger): Promise<Refusal | undefined> => {
+  const answer = taskIdSchema.safeParse(taskId).success ? await replay(taskId) : 'unknown'
+  if (answer === 'unknown') return [404, 'Nobody here knows a separation of this id.']
+  if (answer === 'running') return [409, 'This separation has not ended yet.']
+  log.info({ taskId }, 'separation.replayed')
+  return undefined
 }

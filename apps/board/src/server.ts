@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { BoardQueues } from '@stems/queue/board-queues'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
@@ -6,23 +7,34 @@ import { addActionGuard } from './actions.ts'
 import { sendError, sendFailure } from './answers.ts'
 import { addApiRoutes } from './api-routes.ts'
 import { addBullBoard } from './bull-board.ts'
+import { addDocumentedRoutes } from './documented.ts'
+import { addEventsRoute, type EventLimits } from './events-route.ts'
 import { addFilesRoute } from './files-route.ts'
 import { addOpenHealthRoutes } from './health-routes.ts'
 import type { Library } from './library.ts'
 import { addLibraryRoute } from './library-route.ts'
 import { addLogin, type Login } from './login.ts'
+import type { NotificationDesk } from './notification-desk.ts'
+import { addNotificationsPage, addNotificationsRoutes } from './notification-routes.ts'
 import type { QuarantineDesk } from './quarantine-desk.ts'
-import { addQuarantineRoutes } from './quarantine-routes.ts'
-import { addReplayRoute, type Replay } from './replay-route.ts'
+import { addQuarantinePage, addQuarantineRoutes } from './quarantine-routes.ts'
+import { addRegisterForm, addRegisterRoute, type Registering } from './register-route.ts'
+import { addReplayButton, addReplayRoute, type Replay } from './replay-route.ts'
 import { addSecurityHeaders } from './security-headers.ts'
 
 export type ServerOptions = {
   logins: Login[]
+  /** Open the API and the files to programs. */
+  apiKeys: string[]
   /** Addresses and networks of proxies in front of the board; what they say of the client and of the host is believed. */
   trustedProxies: string[]
   library: Library
   quarantine: QuarantineDesk
+  notifications: NotificationDesk
   replay: Replay
+  registering: Registering
+  /** How events are sent; the usual ones where they are left out. */
+  eventLimits?: EventLimits
   store: StemStore
   queues: BoardQueues
   isReady: () => boolean
@@ -31,7 +43,8 @@ export type ServerOptions = {
 
 /** The HTTP server, not yet listening. */
 export const createServer = async (options: ServerOptions) => {
-  const { logins, trustedProxies, library, quarantine, replay, store, queues, isReady, log } = options
+  const { logins, apiKeys, trustedProxies, library, quarantine, replay, registering, store, queues, isReady, log } =
+    options
   const app: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -53,26 +66,43 @@ export const createServer = async (options: ServerOptions) => {
   )
 
   await addSecurityHeaders(app)
-  await addLogin(app, logins)
+  await addLogin(app, logins, apiKeys)
   addActionGuard(app)
   leaveNoConnectionBehind(app)
   addOpenHealthRoutes(app, isReady)
   addLibraryRoute(app, library, quarantine)
-  addApiRoutes(app, library)
-  addReplayRoute(app, replay)
-  addQuarantineRoutes(app, quarantine)
-  addFilesRoute(app, store)
+  addRegisterForm(app, registering)
+  addReplayButton(app, replay)
+  addQuarantinePage(app, quarantine)
+  addNotificationsPage(app, options.notifications)
+  await addDocumentedRoutes(app, (api) => {
+    addApiRoutes(api, library)
+    addRegisterRoute(api, registering)
+    addReplayRoute(api, replay)
+    addEventsRoute(api, library, options.eventLimits)
+    addQuarantineRoutes(api, quarantine)
+    addNotificationsRoutes(api, options.notifications)
+    addFilesRoute(api, store)
+  })
   await addBullBoard(app, queues)
   return app
 }
 
 const UNREADABLE = '/unreadable-address'
 
-// A download that ends while the server closes would keep its connection, and with it the process, for a minute.
+// A download that ends while the server closes would keep its connection, and with it the process, for a minute. So would a
+// connection that was opened in advance and has asked for nothing: Node does not count it among those that are idle.
 const leaveNoConnectionBehind = (app: FastifyInstance): void => {
   let closing = false
+  const silent = new Set<Socket>()
+  app.server.on('connection', (socket: Socket) => {
+    silent.add(socket)
+    socket.once('close', () => silent.delete(socket))
+  })
+  app.server.on('request', ({ socket }) => silent.delete(socket))
   app.addHook('preClose', (done) => {
     closing = true
+    for (const socket of silent) socket.destroy()
     done()
   })
   app.addHook('onResponse', (_request, _reply, done) => {

@@ -8,6 +8,7 @@ import { announceRandomPassword } from '../src/random-password.ts'
 test('nothing needs to be set', () => {
   expect(readConfig({})).toEqual({
     redisUrl: 'redis://127.0.0.1:6379',
+    apiKeys: [],
     queuePrefix: 'stemkeeper',
     logLevel: 'info',
     host: '127.0.0.1',
@@ -67,4 +68,17 @@ test('a random password is told in one line, and is another one each time', () =
   expect(lines[0]).toContain(`user admin, password ${passwords[0]} `)
   expect(passwords[0]).not.toBe(passwords[1])
   expect(passwords[0]?.length).toBe(24)
+})
+
+test('keys for programs are a list of what a header can hold', () => {
+  const good = 'x'.repeat(16)
+  expect(readConfig({ API_KEYS: ` ${good}, abcdefgh-._~+/0123== ` }).apiKeys).toEqual([good, 'abcdefgh-._~+/0123=='])
+  for (const [bad, words] of [
+    [`${good},${'x'.repeat(15)}`, /^API_KEYS: entry 2 is shorter than 16 characters/],
+    ['sixteen letters and blanks', /^API_KEYS: entry 1 holds characters other than/],
+    ['schlüssel-schlüssel', /^API_KEYS: entry 1 holds characters other than/],
+  ] as const) {
+    expect(() => readConfig({ API_KEYS: bad })).toThrow(words)
+    expect(() => readConfig({ API_KEYS: bad })).not.toThrow(bad)
+  }
 })

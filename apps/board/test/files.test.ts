@@ -18,7 +18,9 @@ const boardWithFile = async () => {
   await writeFile(join(board.root, 'task-1', 'drums.0b7c.part'), 'half of it')
   await writeFile(join(board.root, 'secret.txt'), 'a secret')
   await writeFile(join(board.root, '..', 'secret.txt'), 'a secret')
-  return board
+  const askWith = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+    fetch(board.origin + path, { method, headers: { ...headers, authorization: authorizationOf(LOGIN) } })
+  return { ...board, ask: askWith }
 }
 
 /** Sends the path exactly as it stands. */
@@ -95,4 +97,62 @@ test('a folder of the store is no file', async () => {
   const board = await boardWithFile()
   await mkdir(join(board.root, 'task-1', 'folder.mp3'))
   expect((await board.get('/files/task-1/folder.mp3')).status).toBe(404)
+})
+
+test.each([
+  ['bytes=0-0', 0, 0],
+  ['bytes=10-19', 10, 19],
+  ['bytes=69990-', 69_990, 69_999],
+  ['bytes=-10', 69_990, 69_999],
+  ['bytes=-999999', 0, 69_999],
+  ['bytes=60000-999999', 60_000, 69_999],
+])('%s is answered with those bytes', async (range, first, last) => {
+  const board = await boardWithFile()
+  const answer = await board.ask('/files/task-1/vocal.mp3', { range })
+  expect(answer.status).toBe(206)
+  expect(answer.headers.get('content-range')).toBe(`bytes ${first}-${last}/70000`)
+  expect(answer.headers.get('content-length')).toBe(`${last - first + 1}`)
+  expect(answer.headers.get('content-type')).toBe('audio/mpeg')
+  expect(Buffer.from(await answer.bytes()).equals(stemBytes('vocal').subarray(first, last + 1))).toBe(true)
+})
+
+test.each(['bytes=0-1,5-6', 'bytes=x-', 'bytes=-', 'bytes=9-3', 'items=0-1', '0-1', `bytes=${'9'.repeat(30)}-`])(
+  '«%s» is answered with the whole file',
+  async (range) => {
+    const board = await boardWithFile()
+    const answer = await board.ask('/files/task-1/vocal.mp3', { range })
+    expect([answer.status, (await answer.bytes()).length]).toEqual([200, 70_000])
+    expect(answer.headers.get('accept-ranges')).toBe('bytes')
+    expect(answer.headers.get('content-range')).toBeNull()
+  },
+)
+
+test.each(['bytes=70000-', 'bytes=99999-100000', 'bytes=-0'])('%s lies beyond the file', async (range) => {
+  const board = await boardWithFile()
+  const answer = await board.ask('/files/task-1/vocal.mp3', { range })
+  expect([answer.status, answer.headers.get('content-range')]).toEqual([416, 'bytes */70000'])
+})
+
+test('who goes on with a file that is another one by now gets all of it', async () => {
+  const board = await boardWithFile()
+  const path = '/files/task-1/vocal.mp3'
+  const etag = (await board.ask(path)).headers.get('etag') ?? ''
+  expect(etag).toMatch(/^"[\w-]+"$/)
+  expect((await board.ask(path, { range: 'bytes=5-', 'if-range': etag })).status).toBe(206)
+  expect((await board.ask(path, { 'if-none-match': `"x", W/${etag}` })).status).toBe(304)
+
+  await board.store.remove('task-1', 'vocal.mp3')
+  await writeFile(join(board.root, 'task-1', 'vocal.mp3'), stemBytes('drums'))
+  expect((await board.ask(path, { 'if-none-match': etag })).status).toBe(200)
+  const whole = await board.ask(path, { range: 'bytes=5-', 'if-range': etag })
+  expect([whole.status, Buffer.from(await whole.bytes()).equals(stemBytes('drums'))]).toEqual([200, true])
+  expect((await board.ask(path, { range: 'bytes=5-', 'if-range': 'Mon, 01 Jan 2035 00:00:00 GMT' })).status).toBe(200)
+})
+
+test('a manifest has ranges too, and HEAD tells of them without the bytes', async () => {
+  const board = await boardWithFile()
+  const part = await board.ask('/files/task-1/manifest.json', { range: 'bytes=2-8' })
+  expect([part.status, await part.text()]).toEqual([206, 'version'])
+  const head = await board.ask('/files/task-1/vocal.mp3', { range: 'bytes=1-2' }, 'HEAD')
+  expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([206, '2', ''])
 })

@@ -58,7 +58,7 @@ test('every kind of answer carries the security headers', async () => {
     alive: [200, await ask(board.origin, '/livez')],
     ready: [200, await ask(board.origin, '/readyz')],
     redirect: [303, await post('/quarantine/release')],
-    'bad page': [400, await board.get('/api/separations?page=x')],
+    'bad limit': [400, await board.get('/api/separations?limit=x')],
     'bad address': [400, await board.get('/%')],
     'no login': [401, await ask(board.origin, '/')],
     'no login for a program': [401, await ask(board.origin, '/api/separations')],

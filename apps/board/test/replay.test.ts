@@ -51,6 +51,7 @@ test('a program replays by the API, and is told what is unknown or has not ended
   const headers = { authorization: authorizationOf(LOGIN) }
   const early = await fetch(`${idle.origin}/api/separations/task-2/replay`, { method: 'POST', headers })
   expect(early.status).toBe(409)
+  expect(idle.logged()).not.toContain('already sent')
 })
 
 test.each([

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { createBoardQueues } from '@stems/queue/board-queues'
 import { createListing } from '@stems/queue/listing'
+import { createNotifications } from '@stems/queue/notifications'
+import { createProgressReader } from '@stems/queue/progress'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { connectImpatiently, disconnect } from '@stems/queue/redis'
 import { createSubmitter } from '@stems/queue/submit'
@@ -16,12 +18,16 @@ import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { createLibrary } from '../src/library.ts'
 import type { Login } from '../src/login.ts'
+import { createNotificationDesk } from '../src/notification-desk.ts'
 import { createQuarantineDesk } from '../src/quarantine-desk.ts'
+import type { Purchase } from '../src/register-route.ts'
 import { createReplay } from '../src/replay-route.ts'
 import { createServer } from '../src/server.ts'
 
 export const LOGIN: Login = { user: 'admin', password: 'pässword: with colons', role: 'admin' }
 export const VIEWER: Login = { user: 'viewer', password: 'only for looking', role: 'viewer' }
+
+export const API_KEY = 'a-key-for-programs-0123456789'
 
 export const authorizationOf = ({ user, password }: Omit<Login, 'role'>): string =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
@@ -33,7 +39,14 @@ export const authorizationOf = ({ user, password }: Omit<Login, 'role'>): string
  */
 export const startBoard = async (
   redisUrl: string,
-  { redisIsAway = false, logins = [LOGIN, VIEWER], trustedProxies = [] as string[] } = {},
+  {
+    redisIsAway = false,
+    logins = [LOGIN, VIEWER],
+    apiKeys = [API_KEY],
+    trustedProxies = [] as string[],
+    purchase = undefined as Purchase | undefined,
+    eventLimits = { streams: 100, everyMs: 20, heartbeatMs: 20 },
+  } = {},
 ) => {
   const root = await mkdtemp(join(tmpdir(), 'board-store-'))
   const prefix = `test-${randomUUID()}`
@@ -49,18 +62,24 @@ export const startBoard = async (
   const redis = connectImpatiently(redisUrl, log)
   const room = { redis, prefix, deadlineMs: 1500 }
   const listing = createListing(room)
+  const progress = createProgressReader(redis, prefix)
   const queues = createBoardQueues(room)
-  const library = createLibrary({ listing, store, log })
+  const library = createLibrary({ listing, progress, store, log })
   const submitter = createSubmitter(room)
   const quarantine = createQuarantine(room)
+  const notifications = createNotifications(room)
   const { watch, routes } = watchRoutes()
   subscribe('fastify.initialization', watch)
   const server = await createServer({
     logins,
+    apiKeys,
     trustedProxies,
     library,
     quarantine: createQuarantineDesk(quarantine, submitter),
+    notifications: createNotificationDesk(notifications),
     replay: createReplay(submitter, store),
+    registering: { expect: submitter.expect, purchase },
+    eventLimits,
     store,
     queues,
     isReady: () => redis.status === 'ready',
@@ -72,13 +91,16 @@ export const startBoard = async (
     await server.close()
     await queues.close()
     await listing.close()
+    await progress.close()
     await submitter.close()
     await quarantine.close()
+    await notifications.close()
     disconnect(redis)
     await rm(root, { recursive: true, force: true })
   })
   return {
     origin,
+    server,
     prefix,
     root,
     store,
@@ -86,6 +108,8 @@ export const startBoard = async (
     quarantine,
     /** All routes that the server has, Bull Board's too. */
     routes,
+    /** How many jobs were read until now, by anybody on this Redis. */
+    countReads: async () => Number(/cmdstat_hgetall:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0),
     /** All that was logged. */
     logged: () => lines.join(''),
     /** Asks as somebody who is logged in. */

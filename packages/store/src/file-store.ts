@@ -68,9 +68,15 @@ export const createFileStore = (root: string): StemStore => {
     const isKnown = file === MANIFEST_FILE || isPublishedFileName(file)
     if (!isKnown || !taskIdSchema.safeParse(taskId).success) return undefined
     const path = join(await folderOf(taskId), file)
-    const stats = await stat(path).catch(ignoreMissing)
+    const stats = await stat(path, { bigint: true }).catch(ignoreMissing)
     if (!stats?.isFile()) return undefined
-    return { bytes: stats.size, contentType: contentTypeOf(file), stream: () => createReadStream(path) }
+    return {
+      bytes: Number(stats.size),
+      contentType: contentTypeOf(file),
+      // A published file never changes; another one under its name has another inode or another time.
+      version: [stats.size, stats.mtimeNs, stats.ino].map((part) => part.toString(36)).join('-'),
+      stream: (range) => createReadStream(path, range && { start: range.first, end: range.last }),
+    }
   }
 
   const { noteOpen, noteClosed, listOpen } = createOpenNotes(openFolder, () => makeFolder(root, openFolder))

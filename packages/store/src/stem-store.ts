@@ -50,8 +50,17 @@ export type Part = {
   discard: () => Promise<void>
 }
 
-/** A file of the store, open for reading. */
-export type StoredFile = { bytes: number; contentType: string; stream: () => Readable }
+/** The bytes of a file from the first to the last, both of them included, counted from 0. */
+export type ByteRange = { first: number; last: number }
+
+/** A file of the store, open for reading. `version` is another one whenever the bytes are others. */
+export type StoredFile = {
+  bytes: number
+  contentType: string
+  version: string
+  /** @param range all bytes where it is left out */
+  stream: (range?: ByteRange) => Readable
+}
 
 /** Where stems and manifests are kept: `<task_id>/<stem>.<ext>` and `<task_id>/manifest.json`. */
 export type StemStore = {

@@ -60,6 +60,19 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
       expect(await contentOf(store, 'task-1', 'vocal.mp3')).toBe('some bytes')
     })
 
+    test('reads a range of a file, and calls the file by another version when its bytes are others', async () => {
+      const store = await open()
+      await publish(store, 'task-1', 'vocal', 'some bytes')
+      const opened = await store.open('task-1', 'vocal.mp3')
+      const read = async (first: number, last: number) => opened && `${await buffer(opened.stream({ first, last }))}`
+      expect([await read(0, 0), await read(5, 9), await read(2, 5)]).toEqual(['s', 'bytes', 'me b'])
+
+      expect((await store.open('task-1', 'vocal.mp3'))?.version).toBe(opened?.version)
+      await store.remove('task-1', 'vocal.mp3')
+      await publish(store, 'task-1', 'vocal', 'more bytes')
+      expect((await store.open('task-1', 'vocal.mp3'))?.version).not.toBe(opened?.version)
+    })
+
     test('does not show a part, whole or not, before it is published', async () => {
       const store = await open()
       const part = await store.createPart('task-1', 'vocal')

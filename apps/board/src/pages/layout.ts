@@ -32,7 +32,7 @@ export const layout = ({ title, body, refresh, quarantined = 0 }: Layout): strin
 <link rel="stylesheet" href="/style.css">
 </head>
 <body>
-<header class="top"><a href="/">Stemkeeper</a><nav><a href="/">Separations</a> !${quarantined > 0 ? quarantineLink(quarantined) : ''}<a href="/queues">Queues</a></nav></header>
+<header class="top"><a href="/">Stemkeeper</a><nav><a href="/">Separations</a> !${quarantined > 0 ? quarantineLink(quarantined) : ''}<a href="/notifications">Notifications</a> <a href="/queues">Queues</a></nav></header>
 <main>
 !${body}
 </main>

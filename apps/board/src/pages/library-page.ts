@@ -1,6 +1,7 @@
 import { separationJobId } from '@stems/queue/jobs'
 import { html } from 'ghtml'
-import { isRunning, type LibraryEntry, type LibraryPage, type LibraryStem } from '../library.ts'
+import { isRunning, type LibraryPage } from '../library.ts'
+import type { LibraryEntry, LibraryStem } from '../separation-schemas.ts'
 import { type Frame, layout } from './layout.ts'
 import { pager } from './pager.ts'
 import { time } from './time.ts'
@@ -12,9 +13,14 @@ export const libraryPage = (library: LibraryPage, { mayAct, quarantined }: Frame
     quarantined,
     refresh: library.separations.some(isRunning),
     body: html`<h1>Separations</h1>
+!${mayAct ? EXPECT_FORM : ''}
 !${library.separations.length === 0 ? emptyList(library) : library.separations.map((entry) => separation(entry, mayAct))}
 !${pager(library, '/', 'separations')}`,
   })
+
+const EXPECT_FORM = `<form class="expect" method="post" action="/separations">
+<label>Expect the callback of task <input name="task_id" required maxlength="128" pattern="[A-Za-z0-9_\\-]+" autocomplete="off" spellcheck="false"></label>
+<button title="If it does not come, the provider is asked for the result">Expect</button></form>`
 
 const emptyList = ({ total }: LibraryPage): string =>
   total === 0
@@ -23,7 +29,7 @@ const emptyList = ({ total }: LibraryPage): string =>
 
 const separation = (entry: LibraryEntry, mayAct: boolean): string => html`<article class="separation">
 <header><h2>${entry.task_id}</h2><span class="status ${entry.status}">${statusText(entry)}</span></header>
-<p class="about">${entry.type} · received !${time(entry.received_at)} · !${links(entry)}</p>
+<p class="about">!${aboutText(entry)} !${time(entry.received_at)} · !${links(entry)}</p>
 !${entry.code === 200 ? '' : html`<p class="reason">The provider said: ${entry.code} ${entry.msg}</p>`}
 !${entry.problem === null ? '' : html`<p class="reason">${entry.problem}</p>`}
 <ul class="stems">!${Object.entries(entry.stems).map(([name, stem]) => html`<li>!${stemLine(name, stem)}</li>`)}</ul>
@@ -35,11 +41,14 @@ const replayButton = ({
 }: LibraryEntry): string => html`<form method="post" action="/separations/${task_id}/replay"><button title="Fetch what is missing, check what is there">Replay</button></form>
 `
 
-const statusText = ({ status, progress }: LibraryEntry): string =>
-  status === 'downloading' && progress ? `downloading ${progress.ended} of ${progress.total}` : status
+const statusText = ({ status, counts }: LibraryEntry): string =>
+  status === 'downloading' ? `downloading ${counts.ended} of ${counts.total}` : status
 
-const links = ({ task_id, manifest }: LibraryEntry): string =>
-  html`!${manifest === null ? '' : html`<a href="${manifest}">manifest.json</a> · `}<a
+const aboutText = ({ status, type }: LibraryEntry): string =>
+  status === 'expected' ? 'its callback has not come · registered' : html`${type} · received`
+
+const links = ({ task_id, manifest_url }: LibraryEntry): string =>
+  html`!${manifest_url === null ? '' : html`<a href="${manifest_url}">manifest.json</a> · `}<a
 href="/queues/queue/separations/${encodeURIComponent(separationJobId(task_id))}">job</a>`
 
 const stemLine = (name: string, stem: LibraryStem): string => {

@@ -1,0 +1,37 @@
+import { createHostAsk } from '@stems/outgoing/host-ask'
+import { createProviderApi } from '@stems/provider/provider-api'
+import type { ProviderName } from '@stems/provider/provider-name'
+import { createSeller, type SellerOrder } from '@stems/provider/seller'
+import { createPurchases, type PurchasesOptions } from '@stems/queue/purchases'
+import type { Purchase } from './register-route.ts'
+
+export type BuyingOptions = Omit<PurchasesOptions<SellerOrder>, 'buy'> & {
+  shop: {
+    provider: ProviderName
+    apiUrl: string
+    apiKey: string
+    /** Where the world reaches ingress. */
+    publicUrl: string
+    /** One of ingress' tokens. */
+    token: string | undefined
+    allowPrivate: boolean
+  }
+  /** Waits for a turn: the provider allows only so many requests a second. */
+  takeTurn: () => Promise<void>
+}
+
+/** Buys separations whose callbacks come to this system's ingress. */
+export const createBuying = ({ shop, takeTurn, ...room }: BuyingOptions): Purchase => {
+  const { provider, apiUrl, apiKey, publicUrl, token, allowPrivate } = shop
+  const ask = createHostAsk({ url: apiUrl, allowPrivate, setting: 'PROVIDER_API_URL' })
+  const { buy } = createProviderApi({
+    provider,
+    apiUrl,
+    apiKey,
+    ask: async (question) => {
+      await takeTurn()
+      return ask(question)
+    },
+  })
+  return createPurchases<SellerOrder>({ ...room, buy: createSeller({ buy, publicUrl, token }) }).purchase
+}
