@@ -22,6 +22,7 @@ const main = () => {
   write('redis/password', redisPassword.value, REDIS_TOO) // last of the three: Redis waits for it
   write('ingress/callback-tokens', callbackTokens.value, OWNER_ONLY)
   write('board/password', boardPassword.value, OWNER_ONLY)
+  write('board/callback-tokens', callbackTokens.value, OWNER_ONLY) // it tells the provider where callbacks are to go
   announce(callbackTokens, boardPassword)
 }
 

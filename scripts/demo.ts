@@ -1,60 +1,87 @@
 // Sends the documented callbacks through a system of the kind that `npm start` runs, against a stand-in for the
-// provider that serves real mp3 files, and shows what was saved. It touches no system that is already running.
+// provider that serves real mp3 files, and shows what was saved; then what happens when a callback gets lost, and when
+// links have expired. It touches no system that is already running.
 import { resolve } from 'node:path'
-import type { Manifest } from '@stems/domain/manifest'
-import { createProgressReader, type ProgressReader } from '@stems/queue/progress'
+import { createProgressReader } from '@stems/queue/progress'
 import { connectImpatiently, disconnect } from '@stems/queue/redis'
 import { openStore, storeFolder } from '@stems/store/open-store'
-import type { StemStore } from '@stems/store/stem-store'
-import Table from 'cli-table3'
+import { createRealClock } from '../test/stand-in/gateway/clock.ts'
+import { type StandInGateway, startStandInGateway } from '../test/stand-in/gateway.ts'
 import { type DocumentedPayload, documentedPayload } from '../test/stand-in/payloads.ts'
 import { type StandInProvider, startStandInProvider } from '../test/stand-in/provider.ts'
+import { tellExpiredLinks, tellLostCallback } from './demo/gateway-stories.ts'
+import { showSaved } from './demo/show-saved.ts'
+import { createWatch } from './demo/watch.ts'
 import { type LocalSystem, startLocalSystem } from './local-system.ts'
 import { freePort } from './ports.ts'
 
 const PAYLOADS: DocumentedPayload[] = ['split-stem', 'separate-vocal', 'split-stem-advanced', 'separate-vocal-failed']
 const BYTES_PER_SECOND = 20_000 // slow enough to watch
+const SEPARATION_TAKES_MS = 1500 // the real one takes a minute or two
 const PREFIX = 'stemkeeper-demo'
 
 const main = async (): Promise<void> => {
   const provider = await startStandInProvider({ bytesPerSecond: BYTES_PER_SECOND })
-  console.log(`a stand-in for the provider serves mp3 files at ${provider.url}`)
-  const system = await startDemoSystem()
+  const gateway = await startStandInGateway({
+    clock: createRealClock(),
+    takesMs: SEPARATION_TAKES_MS,
+    bytesPerSecond: BYTES_PER_SECOND,
+  })
+  console.log(`a stand-in for the provider serves mp3 files at ${provider.url}, and its API at ${gateway.url}`)
+  const system = await startDemoSystem(gateway)
   console.log(`ingress, worker and board are running; the board is at ${system.boardUrl} (${login(system)})\n`)
   process.on('SIGINT', () => void system.close().then(() => process.exit(130)))
 
   const redis = connectImpatiently(system.redisUrl, silent)
   const progress = createProgressReader(redis, PREFIX)
-  const store = openStore(system.storeUrl)
+  const watch = createWatch(openStore(system.storeUrl), progress)
+  const folder = storeFolder(system.storeUrl)
   try {
     const tasks = await sendCallbacks(system, provider)
-    const manifests = await Promise.all(tasks.map((taskId) => finished(taskId, store, progress)))
-    process.exitCode = showSaved(manifests, provider, storeFolder(system.storeUrl)) ? 0 : 1
+    const manifests = await Promise.all(tasks.map(watch))
+    const servedByProvider = (link: string) => provider.file(decodeURI(new URL(link).pathname)).sha256
+    const isTrue = manifests.map((manifest) => showSaved(manifest, servedByProvider, folder))
+
+    for (const tell of [tellLostCallback, tellExpiredLinks]) {
+      const manifest = await tell({ gateway, system, watch })
+      isTrue.push(showSaved(manifest, (link) => gateway.files.served(link).sha256, folder))
+    }
+    process.exitCode = isTrue.every(Boolean) ? 0 : 1
   } finally {
     await progress.close()
     disconnect(redis)
     await system.close()
-    await provider.close()
+    await Promise.all([provider.close(), gateway.close()])
   }
 }
 
-const startDemoSystem = async (): Promise<LocalSystem> =>
-  startLocalSystem({
+const startDemoSystem = async (gateway: StandInGateway): Promise<LocalSystem> => {
+  const own = {
+    HOST: '127.0.0.1',
+    QUEUE_PREFIX: PREFIX,
+    STORE_URL: '',
+    LOG_LEVEL: 'warn',
+    DOWNLOAD_ALLOW_PRIVATE: 'true', // the stand-in is on this machine
+    DOWNLOAD_ALLOWED_HOSTS: '127.0.0.1',
+    PROVIDER: 'kie',
+    PROVIDER_API_URL: gateway.url,
+    PROVIDER_API_KEY: gateway.apiKey,
+    EXPECTED_POLL_SECONDS: '1',
+    NOTIFY_URL: '', // what the demo does is no news for anybody's app
+  }
+  return startLocalSystem({
     dataDir: resolve('data/demo'),
     ports: { ingress: await freePort(), worker: await freePort(), board: await freePort() },
-    env: {
-      ...process.env,
-      HOST: '127.0.0.1',
-      QUEUE_PREFIX: PREFIX,
-      STORE_URL: '',
-      LOG_LEVEL: 'warn',
-      DOWNLOAD_ALLOW_PRIVATE: 'true', // the stand-in is on this machine
-      DOWNLOAD_ALLOWED_HOSTS: '127.0.0.1',
-    },
+    env: { ...withoutFiles(process.env, Object.keys(own)), ...own },
     onLine: (line) => {
       if (!line.startsWith('{')) console.log(line)
     },
   })
+}
+
+// An app refuses a variable that is given both as NAME and as NAME_FILE.
+const withoutFiles = (env: NodeJS.ProcessEnv, names: string[]): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name.replace(/_FILE$/, ''))))
 
 const login = ({ login: { user, password } }: LocalSystem): string => `${user} / ${password}`
 
@@ -74,52 +101,6 @@ const sendCallbacks = async (system: LocalSystem, provider: StandInProvider): Pr
   }
   console.log()
   return tasks
-}
-
-// One line for each stem when it starts, is half way, and ends: readable in a terminal, a log and a pipe alike.
-const finished = async (taskId: string, store: StemStore, progress: ProgressReader): Promise<Manifest> => {
-  const shown = new Map<string, number>()
-  for (;;) {
-    for (const { stem, bytes, total } of (await progress.read(taskId).catch(() => [])) ?? []) {
-      const percent = bytes === null || !total ? 0 : Math.floor((bytes / total) * 100)
-      if (percent - (shown.get(stem) ?? 0) < 30 && !(percent === 100 && shown.get(stem) !== 100)) continue
-      shown.set(stem, percent)
-      console.log(`  ${taskId.padEnd(36)} ${stem.padEnd(20)} ${bar(percent)} ${`${percent}`.padStart(3)} %`)
-    }
-    const manifest = await store.readManifest(taskId)
-    if (manifest) return manifest
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-}
-
-const bar = (percent: number): string => '█'.repeat(Math.round(percent / 5)).padEnd(20, '░')
-
-/** @returns whether every saved file is what the far side served */
-const showSaved = (manifests: Manifest[], provider: StandInProvider, folder: string): boolean => {
-  let allTrue = true
-  for (const { task_id, status, type, code, msg, stems } of manifests) {
-    console.log(`\n${task_id}: ${status} (${type}, code ${code}: ${msg})\n${folder}/${task_id}/`)
-    const table = new Table({ head: ['stem', 'file', 'bytes', 'sha256', 'as served'], style: { head: [], border: [] } })
-    for (const [stem, outcome] of Object.entries(stems)) {
-      if (outcome.status !== 'saved') {
-        table.push([stem, `– ${outcome.status}`, '', outcome.status === 'failed' ? outcome.error.message : '', ''])
-        continue
-      }
-      const same = provider.file(decodeURI(new URL(outcome.source_url).pathname)).sha256 === outcome.sha256
-      allTrue &&= same
-      table.push([
-        stem,
-        outcome.file,
-        { content: `${outcome.bytes}`, hAlign: 'right' },
-        outcome.sha256,
-        same ? 'yes' : 'NO',
-      ])
-    }
-    console.log(
-      Object.keys(stems).length > 0 ? table.toString() : '  no stems: the provider said that the separation failed',
-    )
-  }
-  return allTrue
 }
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {} }

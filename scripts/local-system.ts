@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readEnvironment } from '@stems/config/environment'
 import { z } from 'zod'
-import { LOCAL_REDIS_URL_FILE } from './local-redis.ts'
+import { LOCAL_REDIS_URL_FILE, LOCAL_TOKEN_FILE } from './local-files.ts'
 import { startPrivateRedis } from './private-redis.ts'
 
 const APPS = ['ingress', 'worker', 'board'] as const
@@ -58,7 +58,7 @@ export type LocalSystem = {
 export const startLocalSystem = async ({ dataDir, ports, env, onLine }: LocalSystemOptions): Promise<LocalSystem> => {
   mkdirSync(dataDir, { recursive: true })
   const given = readEnvironment(decided, env)
-  const token = given.CALLBACK_TOKENS?.split(',')[0]?.trim() || keptSecret(join(dataDir, 'callback-token'))
+  const token = given.CALLBACK_TOKENS?.split(',')[0]?.trim() || keptSecret(join(dataDir, basename(LOCAL_TOKEN_FILE)))
   const login = {
     user: given.BOARD_USER,
     password: given.BOARD_PASSWORD ?? keptSecret(join(dataDir, 'board-password')),
@@ -77,7 +77,12 @@ export const startLocalSystem = async ({ dataDir, ports, env, onLine }: LocalSys
       PORT: `${ports.ingress}`,
     },
     worker: { WORKER_HEALTH_PORT: `${ports.worker}` },
-    board: { BOARD_USER: login.user, BOARD_PASSWORD: login.password, PORT: `${ports.board}` },
+    board: {
+      CALLBACK_TOKENS: given.CALLBACK_TOKENS ?? token,
+      BOARD_USER: login.user,
+      BOARD_PASSWORD: login.password,
+      PORT: `${ports.board}`,
+    },
   }
   const children = APPS.map((name) => startApp(name, { ...shared, ...apps[name] }, onLine))
   const appEnded = Promise.race(children.map((child, index) => once(child, 'exit').then(() => APPS[index] as AppName)))

@@ -6,6 +6,7 @@ import type { Stage } from './stage.ts'
 
 const CONFIGS = [
   'packages/config/src/variables.ts',
+  'packages/config/src/provider-variables.ts',
   'apps/ingress/src/config.ts',
   'apps/worker/src/config.ts',
   'apps/board/src/config.ts',

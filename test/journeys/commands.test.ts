@@ -107,12 +107,14 @@ test('npm start says in one line that there is no Redis to be had, and ends with
   expect(start.output()).toBe('there is no Redis to be had: run `npm run setup`, or set REDIS_URL to one that runs\n')
 })
 
-test('npm run demo saves the documented payloads and shows each file with its sha256', async () => {
+test('npm run demo saves the documented payloads, a task whose callback got lost, and one whose links expired, and shows each file with its sha256', async () => {
   const demo = runScript('demo', await emptyDirectory())
 
   expect(await demo.ended).toBe(0)
   const rows = demo.output().match(/│ \w+ +│ \w+\.mp3 +│ +\d+ │ [0-9a-f]{64} │ yes/g)
-  expect(rows).toHaveLength(12 + 2 + 2)
+  expect(rows).toHaveLength(12 + 2 + 2 + 2 + 2)
   expect(demo.output()).toMatch(/separate-vocal-failed: failed/)
   expect(demo.output()).toMatch(/drums +█+ 100 %/)
+  expect(demo.output()).toMatch(/record-info was asked [2-9] times/)
+  expect(demo.output()).toContain('download-url was asked 2 times')
 })

@@ -34,6 +34,9 @@ const start = async (
 ) => {
   const system = await startSystem({ ingress, workers: 0 })
   const { url } = system.provider
+  // It signs no links anew: a dead one stays dead.
+  const notItsOwn = JSON.stringify({ code: 422, msg: 'no file of ours', data: null })
+  system.provider.alwaysBehave('/api/v1/common/download-url', { kind: 'answer', status: 200, body: notItsOwn })
   const worker = await system.addWorker({
     CALLBACK_READBACK: mode,
     PROVIDER_API_URL: url,
@@ -219,7 +222,8 @@ test('however many forged callbacks wait, the provider is asked once, and the ho
 })
 
 test('what was believed before anything was compared is compared when that is switched on', async () => {
-  const { provider, url, post, finished, workers, addWorker, worker } = await start('off')
+  const nobodyToAsk = { PROVIDER_API_URL: '', PROVIDER_API_KEY: '' } // or a fresh link would take the dead one's place
+  const { provider, url, post, finished, workers, addWorker, worker } = await start('off', {}, nobodyToAsk)
   provider.alwaysBehave('/gone.mp3', { kind: 'answer', status: 404 })
   tellRecord(provider, 'task-1', { drumsUrl: `${url}/d.mp3` })
   await post(callback('task-1', { drums_url: `${url}/gone.mp3` }))

@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
@@ -32,6 +35,21 @@ const startRedisWithPassword = async (): Promise<string> => {
   await client.call('CONFIG', 'SET', 'requirepass', `${MARK}-redis`)
   client.disconnect()
   return `redis://:${MARK}-redis@127.0.0.1:${redis.port}`
+}
+
+const SIGNING = `whsec_${MARK}${'A'.repeat(25)}` // 24 bytes in base64
+
+/** The user's own app: it takes every other word and refuses the rest, saying more than it should. */
+const startOwnApp = async () => {
+  const heard: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    heard.push(request.url)
+    response.writeHead(heard.length % 2 ? 204 : 500, { 'x-debug': `${MARK}-hook` })
+    response.end(heard.length % 2 ? '' : `${MARK}-hook failed`)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  return { heard, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks` }
 }
 
 /** Every key of Redis with all that it holds, as text. */
@@ -73,12 +91,19 @@ test('tokens, keys, passwords and what opens a link get nowhere, whatever a run 
   })
   const { provider, ingress, post, finished, queue } = system
   const files = provider.url
+  const { heard, url: hooks } = await startOwnApp()
   const asProvider = { path: `/callbacks/separation/${MARK}-token` }
   const worker = await system.addWorker({
     ...trace,
     REDIS_URL: '',
     ...redisFile,
-    ...(await inFiles({ PROVIDER_API_KEY: `${MARK}-api-key` })),
+    ...(await inFiles({
+      PROVIDER_API_KEY: `${MARK}-api-key`,
+      NOTIFY_SECRET: SIGNING,
+      NOTIFY_URL: `${hooks}?key=${MARK}-hook`,
+    })),
+    NOTIFY_EARLY: 'true',
+    NOTIFY_ALLOW_PRIVATE: 'true',
     PROVIDER_API_URL: provider.url,
     CALLBACK_READBACK: 'always',
     READBACK_PATIENCE_SECONDS: '0',
@@ -143,7 +168,10 @@ test('tokens, keys, passwords and what opens a link get nowhere, whatever a run 
   await waitFor('the separations end', async () => (await queue('separations').getCompletedCount()) === 2)
   await waitFor('the wrong password is noticed', () => /redis\.away/.test(mistaken.output()))
 
+  await waitFor('words were refused, and others taken', () => heard.length > 2)
+
   // The secrets were there, and in use.
+  expect(heard[0]).toBe(`/hooks?key=${MARK}-hook`)
   expect(provider.requests(`${RECORD}all-ways`)[0]?.authorization).toBe(`Bearer ${MARK}-api-key`)
   expect([provider.hits(`/vocal.mp3${query}`), provider.hits(`/new.mp3?Signature=${MARK}-location`)]).toEqual([1, 1])
 
@@ -179,7 +207,7 @@ const readOpenPages = async (...apps: App[]): Promise<Record<string, string>> =>
 const readBoard = async (board: App, queue: System['queue']): Promise<Record<string, string>> => {
   const wrong = { headers: { authorization: `Basic ${btoa(`admin:${MARK}-guess`)}` } }
   const right = { headers: { authorization: `Basic ${btoa(`admin:${MARK}-board`)}` } }
-  const names = ['separations', 'stems', 'quarantine'] as const
+  const names = ['separations', 'stems', 'quarantine', 'notifications'] as const
   const jobs = await Promise.all(
     names.map(async (name) => {
       const found = await queue(name).getJobs(['completed', 'failed', 'waiting', 'waiting-children', 'delayed'])
@@ -191,7 +219,16 @@ const readBoard = async (board: App, queue: System['queue']): Promise<Record<str
       (status) => `/queues/api/queues?activeQueue=${name}&status=${status}&page=1&jobsPerPage=100`,
     ),
   )
-  const library = ['/', '/quarantine', '/queues', '/api/quarantine', '/api/separations', '/api/separations/all-ways']
+  const library = [
+    '/',
+    '/quarantine',
+    '/notifications',
+    '/api/notifications',
+    '/queues',
+    '/api/quarantine',
+    '/api/separations',
+    '/api/separations/all-ways',
+  ]
   const file = '/files/all-ways/manifest.json'
   const paths = [...library, ...listed, ...jobs.flat(), file]
   const pages = await Promise.all(

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { mp3For } from './audio.ts'
+import { headersOf, serveFile, trickle } from './serve-file.ts'
 
 /** How the far side behaves towards one request. */
 export type Behaviour =
@@ -118,44 +118,10 @@ const answer = async (
       return trickle(response, file, behaviour.bytesPerSecond)
     case 'wait':
       await behaviour.until
-      return serve(request, response, file)
+      return serveFile(request, response, file)
     case undefined:
-      return serve(request, response, file)
+      return serveFile(request, response, file)
   }
-}
-
-const headersOf = (file: Buffer) => ({
-  'content-type': 'audio/mpeg',
-  'content-length': file.length,
-  'accept-ranges': 'bytes',
-  etag: etagOf(file),
-})
-
-const etagOf = (file: Buffer): string => `"${createHash('sha256').update(file).digest('hex').slice(0, 16)}"`
-
-// Range as far as a resumed download needs it: one open-ended range, If-Range by ETag (RFC 9110, 13.1.5 and 14).
-const serve = (request: IncomingMessage, response: ServerResponse, file: Buffer): void => {
-  const [, from] = /^bytes=(\d+)-$/.exec(request.headers.range ?? '') ?? []
-  const condition = request.headers['if-range']
-  if (from === undefined || (condition !== undefined && condition !== etagOf(file))) {
-    response.writeHead(200, headersOf(file)).end(file)
-  } else if (Number(from) >= file.length) {
-    response.writeHead(416, { 'content-range': `bytes */${file.length}` }).end()
-  } else {
-    const rest = file.subarray(Number(from))
-    const range = `bytes ${from}-${file.length - 1}/${file.length}`
-    response.writeHead(206, { ...headersOf(file), 'content-length': rest.length, 'content-range': range }).end(rest)
-  }
-}
-
-const trickle = async (response: ServerResponse, file: Buffer, bytesPerSecond: number): Promise<void> => {
-  response.writeHead(200, headersOf(file))
-  const step = Math.max(1, Math.round(bytesPerSecond / 10))
-  for (let at = 0; at < file.length && !response.destroyed; at += step) {
-    response.write(file.subarray(at, at + step))
-    await sleep(100)
-  }
-  response.end()
 }
 
 // `node test/stand-in/provider.ts [port] [host]` serves files until it is stopped.

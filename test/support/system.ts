@@ -11,12 +11,14 @@ import { postJson } from './post.ts'
 import { waitFor } from './wait-for.ts'
 
 export const TOKEN = 'a-token-for-tests'
+const BOARD_PASSWORD = 'a-password-for-tests'
 
 export type SystemOptions = {
   redisUrl?: string
   workers?: number
   ingress?: Record<string, string>
   worker?: Record<string, string>
+  board?: Record<string, string>
 }
 
 /** The real apps as processes of their own, a real Redis, a real far side, and a store in an empty directory. */
@@ -30,6 +32,10 @@ export type System = {
   /** What every app is told. */
   env: Record<string, string>
   addWorker: (env?: Record<string, string>) => Promise<App>
+  /** Starts ingress once more, in place of one that has ended; it listens elsewhere unless told `PORT`. */
+  addIngress: (env?: Record<string, string>) => Promise<App>
+  /** Starts a board, and asks it as its admin. */
+  addBoard: (env?: Record<string, string>) => Promise<Board>
   /** Posts a callback, with the token unless told otherwise. */
   post: (body: unknown, options?: PostOptions) => Promise<{ status: number; body: Record<string, unknown> }>
   /** Waits for the manifest of a task. */
@@ -39,8 +45,16 @@ export type System = {
   sha256: (taskId: string, file: string) => Promise<string>
   /** All files of the store, relative to it. */
   files: () => Promise<string[]>
-  queue: (name: 'separations' | 'stems' | 'quarantine') => Queue
+  queue: (name: 'separations' | 'stems' | 'quarantine' | 'notifications') => Queue
 }
+
+export type Board = App & {
+  ask: (path: string, init?: { method?: string; body?: unknown }) => Promise<{ status: number; body: BoardAnswer }>
+}
+
+/** JSON, of whatever shape the route has. */
+// biome-ignore lint/suspicious/noExplicitAny: a test says what it expects
+export type BoardAnswer = any
 
 export type PostOptions = { path?: string; headers?: Record<string, string> }
 
@@ -54,7 +68,7 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
   const redisUrl = options.redisUrl ?? inject('redisUrl')
   const prefix = `test-${randomUUID()}`
   const env = { REDIS_URL: redisUrl, QUEUE_PREFIX: prefix, STORE_URL: `file:${folder}` }
-  const queue = (name: 'separations' | 'stems' | 'quarantine') => {
+  const queue = (name: 'separations' | 'stems' | 'quarantine' | 'notifications') => {
     const opened = new Queue(name, { connection: { url: redisUrl }, prefix })
     onTestFinished(() => opened.close())
     return opened
@@ -75,8 +89,26 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
 
   const spoolDir = await mkdtemp(join(tmpdir(), 'stemkeeper-spool-'))
   onTestFinished(() => rm(spoolDir, { recursive: true, force: true }))
+  const addIngress = (more: Record<string, string> = {}) =>
+    startApp('ingress', { ...env, SPOOL_DIR: spoolDir, CALLBACK_TOKENS: TOKEN, ...options.ingress, ...more })
+
+  const addBoard = async (more: Record<string, string> = {}): Promise<Board> => {
+    const app = await startApp('board', { ...env, BOARD_PASSWORD, ...options.board, ...more })
+    const authorization = `Basic ${btoa(`admin:${BOARD_PASSWORD}`)}`
+    const ask: Board['ask'] = async (path, { method = 'GET', body } = {}) => {
+      const response = await fetch(app.url + path, {
+        method,
+        headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      return { status: response.status, body: await response.json().catch(() => undefined) }
+    }
+    await waitFor('the board is ready', async () => (await fetch(`${app.url}/readyz`)).ok)
+    return { ...app, ask }
+  }
+
   const [ingress, ...workers] = await Promise.all([
-    startApp('ingress', { ...env, SPOOL_DIR: spoolDir, CALLBACK_TOKENS: TOKEN, ...options.ingress }),
+    addIngress(),
     ...Array.from({ length: options.workers ?? 1 }, () => addWorker()),
   ])
 
@@ -92,6 +124,8 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
     spoolDir,
     env,
     addWorker,
+    addIngress,
+    addBoard,
     manifest,
     queue,
     post: (body, { path = `/callbacks/separation/${TOKEN}`, headers = {} } = {}) =>

@@ -1,0 +1,36 @@
+// npm run expect -- <task_id> …: registers tasks that were paid for, so that they come home without their callback too.
+import { configOrExit, readEnvironment } from '@stems/config/environment'
+import { commonVariables } from '@stems/config/variables'
+import { taskIdSchema } from '@stems/domain/task-id'
+import { createSubmitter } from '@stems/queue/submit'
+import { z } from 'zod'
+import { withLocalRedis } from './local-files.ts'
+import { DEADLINE_MS, withRedis } from './with-redis.ts'
+
+const USAGE = 'usage: npm run expect -- <task_id> …   registers tasks whose callbacks have not come (yet)'
+
+const ANSWERS = {
+  expected: 'is expected: if its callback does not come, the provider is asked',
+  known: 'is known: its callback has come already',
+}
+
+const main = async (taskIds: string[]): Promise<void> => {
+  if (taskIds.length === 0) throw new Error(USAGE)
+  for (const taskId of taskIds) {
+    if (!taskIdSchema.safeParse(taskId).success) throw new Error(`${JSON.stringify(taskId)} is no task id`)
+  }
+  const config = configOrExit(() => readEnvironment(z.object(commonVariables), withLocalRedis(process.env)))
+  await withRedis(config.REDIS_URL, async (redis) => {
+    const submitter = createSubmitter({ redis, prefix: config.QUEUE_PREFIX, deadlineMs: DEADLINE_MS })
+    try {
+      for (const taskId of taskIds) console.log(`${taskId} ${ANSWERS[await submitter.expect(taskId)]}`)
+    } finally {
+      await submitter.close()
+    }
+  })
+}
+
+main(process.argv.slice(2)).catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`)
+  process.exit(1)
+})
