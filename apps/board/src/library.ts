@@ -95,8 +95,9 @@ const toEntry = (listed: ListedSeparation, manifest: Manifest | undefined): Libr
     task_id: separation.taskId,
     status: running || listed.problem ? listed.status : (manifest?.status ?? listed.status),
     type: separation.type,
-    code: separation.code,
-    msg: separation.msg,
+    // A task that was given up has its last words in the manifest only.
+    code: (running ? undefined : manifest?.code) ?? separation.code,
+    msg: (running ? undefined : manifest?.msg) ?? separation.msg,
     received_at: separation.receivedAt,
     finished_at: running ? null : (manifest?.finished_at ?? null),
     problem,

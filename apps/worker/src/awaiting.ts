@@ -10,7 +10,7 @@ export type AwaitingOptions = {
   everyMs: number
   /** A task that has come to no end for this long is given up. */
   maxAgeMs: number
-  /** A task that the provider has not known for this long is one that nobody has ever bought. */
+  /** A task that the provider has not known for this long is one that nobody has ever bought; what it names is then all. */
   unknownMs: number
   log: Log
   now?: () => number
@@ -25,12 +25,13 @@ export const createAwaiting = ({
   log,
   now = Date.now,
 }: AwaitingOptions): Awaiting => {
-  const askProvider = async (taskId: string, at: string): Promise<Told & { state: string }> => {
+  const askProvider = async (taskId: string, ageMs: number): Promise<Told & { state: string }> => {
     if (!readRecord) return { kind: 'pending', state: 'unasked', problem: NOBODY_TO_ASK }
     try {
       const record = await readRecord(taskId)
-      const separation = separationOfRecord(taskId, record, at)
-      if (separation) return { kind: 'told', state: record.state, separation }
+      const separation = separationOfRecord(taskId, record, new Date(now()).toISOString())
+      const isWhole = record.state !== 'done' || !record.mayGrow || ageMs >= unknownMs
+      if (separation && isWhole) return { kind: 'told', state: record.state, separation }
       const problem = record.state === 'unknown' ? 'the provider knows no task of this id (yet)' : undefined
       return { kind: 'pending', state: record.state, ...(problem ? { problem } : {}) }
     } catch (error) {
@@ -52,13 +53,13 @@ export const createAwaiting = ({
   }
 
   const askInTurn = async (taskId: string, since: string): Promise<Told> => {
-    const told = await askProvider(taskId, new Date(now()).toISOString())
+    const ageMs = now() - Date.parse(since)
+    const told = await askProvider(taskId, ageMs)
     log.info(
       { taskId, state: told.state, problem: told.kind === 'pending' ? told.problem : undefined },
       'expected.asked',
     )
     if (told.kind !== 'pending') return told
-    const ageMs = now() - Date.parse(since)
     if (told.state === 'unknown' && ageMs >= unknownMs) {
       return over(taskId, since, 404, 'the provider knows no task of this id, and no callback has come')
     }

@@ -83,3 +83,10 @@ test('questions that wait for their turn leave places for callbacks', async () =
   expect(await Promise.all(first)).toMatchObject(Array(4).fill({ kind: 'pending' }))
   expect(await ask('task-5', SINCE)).toMatchObject({ kind: 'pending' })
 })
+
+test('a record that may still grow is waited for, but not for ever', async () => {
+  const links = [{ stem: 'vocal', url: 'https://tempfile.aiquickdraw.com/v.mp3' }]
+  const growing = says({ state: 'done', links, mayGrow: true })
+  expect(await askAt(MINUTE, growing)).toEqual({ kind: 'pending', state: 'done' })
+  expect(await askAt(10 * MINUTE, growing)).toMatchObject({ kind: 'told', separation: { stems: [{ name: 'vocal' }] } })
+})

@@ -34,7 +34,7 @@ export const createHostAsk = ({
   const { hostname, port } = new URL(url)
   const guard = createUrlGuard(
     {
-      allowedHosts: [hostname],
+      allowedHosts: [hostname.replace(/\.$/, '')], // the guard knows names without the dot of the root
       allowedPorts: [Number(port || 443)],
       allowPrivate,
       settingNames: { hosts: setting, ports: setting },

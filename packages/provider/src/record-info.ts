@@ -12,8 +12,11 @@ export type ProviderRecord =
   | { state: 'pending' }
   /** `code`: the provider's own, where it gives one. */
   | { state: 'failed'; reason: string; code?: number }
-  /** Stems are named as a callback names them. `type` is left out where the links do not tell it. */
-  | { state: 'done'; links: { stem: string; url: string }[]; type?: Separation['type'] }
+  /**
+   * Stems are named as a callback names them. `type` is left out where the links do not tell it. `mayGrow`: the task is said
+   * to be at work still, so that more may come.
+   */
+  | { state: 'done'; links: { stem: string; url: string }[]; type?: Separation['type']; mayGrow?: true }
 
 /**
  * Reads what the provider's API knows of a task.
@@ -49,7 +52,7 @@ export const separationOfRecord = (taskId: string, record: ProviderRecord, at: s
   const common = { taskId, receivedAt: at }
   if (record.state === 'done') {
     const stems = record.links.map(({ stem, url }) => ({ name: stem, url }))
-    return { ...common, type: record.type ?? 'unknown', code: 200, msg: '', stems }
+    return { ...common, type: record.type ?? 'unknown', code: 200, msg: "told by the provider's record", stems }
   }
   if (record.state !== 'failed') return undefined
   return { ...common, type: 'unknown', code: record.code ?? 500, msg: record.reason, stems: [] }
@@ -75,8 +78,11 @@ const readDetails = ({ response, successFlag, errorCode, errorMessage }: Details
   }
   const links = stemsOfInfos([info]).flatMap(({ name, url }) => (url === null ? [] : [{ stem: name, url }]))
   const type = typeOfInfos([info])
-  if (links.length > 0) return { state: 'done', links, ...(type === 'unknown' ? {} : { type }) }
   const flag = typeof successFlag === 'string' ? successFlag.trim() : ''
+  if (links.length > 0) {
+    const mayGrow = flag === 'PENDING' ? { mayGrow: true as const } : {}
+    return { state: 'done', links, ...(type === 'unknown' ? {} : { type }), ...mayGrow }
+  }
   const words = typeof errorMessage === 'string' ? errorMessage.trim() : ''
   if (!isFailure(flag, words)) return { state: 'pending' } // success without a link is not done yet
   const code = codeOf(errorCode)
