@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { checkImage } from './check-image.ts'
 import type { Checks } from './checks.ts'
 import { variablesOf } from './compose.ts'
 import type { Stage } from './stage.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
 
 const CONFIGS = [
   'packages/config/src/variables.ts',
   'packages/config/src/provider-variables.ts',
   'apps/ingress/src/config.ts',
   'apps/worker/src/config.ts',
+  'apps/worker/src/notify-config.ts',
   'apps/board/src/config.ts',
 ]
 
@@ -18,7 +23,7 @@ export const checkConfiguration = async (stage: Stage, checks: Checks): Promise<
   const { check } = checks
   await check('.env.example names every variable that the apps or docker-compose.yml read, and no other', () => {
     const compose = variablesOf('docker-compose.yml')
-    const read = CONFIGS.flatMap(variablesOf).filter((name) => name !== 'PROVIDER_HOSTS' && name !== 'HOST_RULE')
+    const read = CONFIGS.flatMap(settingsOf)
     const named = variablesOf('.env.example')
     const known = [...read, ...compose]
     assert.deepEqual(
@@ -72,6 +77,10 @@ export const checkConfiguration = async (stage: Stage, checks: Checks): Promise<
 
   await checkImage(stage, checks)
 }
+
+// The keys of the schemas; constants have names in capitals too.
+const settingsOf = (file: string): string[] =>
+  [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^\s+([A-Z][A-Z0-9_]+):/gm)].map(([, name = '']) => name)
 
 // Set by docker-compose.yml itself, nothing to configure.
 const isInternal = (name: string): boolean => /_FILE$|^(APPENDFSYNC|MAXMEMORY|GIVEN_PASSWORD)$/.test(name)

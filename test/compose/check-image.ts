@@ -8,7 +8,7 @@ import type { Stage } from './stage.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const OURS =
-  /^(package\.json|scripts\/(compose-secrets|local-redis|replay|replay\/[\w-]+)\.ts|(apps|packages)\/[\w-]+\/(package\.json|src\/.+))$/
+  /^(package\.json|scripts\/(compose-secrets|local-files|with-redis|expect|separate|replay|replay\/[\w-]+)\.ts|(apps|packages)\/[\w-]+\/(package\.json|src\/.+))$/
 const PACKAGE_MANAGERS = 'npm npx corepack yarn yarnpkg pnpm apt apt-get dpkg apk rpm pip pip3 gem cargo'
 const WRITABLE = {
   ingress: ['/app/data/spool', '/tmp'],
@@ -90,9 +90,17 @@ export const checkImage = async ({ project, token, board }: Stage, { check }: Ch
     assert.equal(await inImage('find /app/secrets /app/data -type f'), '')
   })
 
-  await check('the image has all that `replay` needs', async () => {
-    const replay = project.compose('run', '--rm', '-T', 'worker', 'node', 'scripts/replay.ts', 'nobody-knows-me')
-    await assert.rejects(replay, { code: 1, stdout: /^nobody-knows-me is unknown/ })
+  await check('the image has all that `replay`, `expect` and `separate` need', async () => {
+    const run = (service: string, script: string, ...args: string[]) =>
+      project.compose('run', '--rm', '-T', service, 'node', `scripts/${script}.ts`, ...args)
+    await assert.rejects(run('worker', 'replay', 'nobody-knows-me'), { code: 1, stdout: /^nobody-knows-me is unknown/ })
+    await run('worker', 'expect', 'a-task-that-waits')
+    const waiting = await fetch(`${board.url}/api/separations/a-task-that-waits`, {
+      headers: { authorization: `Basic ${btoa(`${board.username}:${board.password}`)}` },
+    })
+    assert.equal(((await waiting.json()) as { status: string }).status, 'expected')
+    const order = run('board', 'separate', 'song', 'audio', 'split_stem')
+    await assert.rejects(order, { code: 1, stderr: /nothing can be bought without PROVIDER_API_URL/ })
   })
 
   for (const [service, allowed] of Object.entries(WRITABLE)) {
