@@ -3,6 +3,7 @@ import { configOrExit, readEnvironment } from '@stems/config/environment'
 import { commonVariables } from '@stems/config/variables'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { createSubmitter } from '@stems/queue/submit'
+import { openStore } from '@stems/store/open-store'
 import { z } from 'zod'
 import { withLocalRedis } from './local-files.ts'
 import { DEADLINE_MS, withRedis } from './with-redis.ts'
@@ -11,19 +12,25 @@ const USAGE = 'usage: npm run expect -- <task_id> …   registers tasks whose ca
 
 const ANSWERS = {
   expected: 'is expected: if its callback does not come, the provider is asked',
-  known: 'is known: its callback has come already',
+  known: 'is known: its callback has come already, or it is home',
 }
+
+const variables = z.object({ ...commonVariables, STORE_URL: z.string().default('file:./data/stems') })
 
 const main = async (taskIds: string[]): Promise<void> => {
   if (taskIds.length === 0) throw new Error(USAGE)
   for (const taskId of taskIds) {
     if (!taskIdSchema.safeParse(taskId).success) throw new Error(`${JSON.stringify(taskId)} is no task id`)
   }
-  const config = configOrExit(() => readEnvironment(z.object(commonVariables), withLocalRedis(process.env)))
+  const config = configOrExit(() => readEnvironment(variables, withLocalRedis(process.env)))
+  const store = openStore(config.STORE_URL)
   await withRedis(config.REDIS_URL, async (redis) => {
     const submitter = createSubmitter({ redis, prefix: config.QUEUE_PREFIX, deadlineMs: DEADLINE_MS })
     try {
-      for (const taskId of taskIds) console.log(`${taskId} ${ANSWERS[await submitter.expect(taskId)]}`)
+      for (const taskId of taskIds) {
+        const isHome = async () => (await store.readManifest(taskId))?.status === 'complete'
+        console.log(`${taskId} ${ANSWERS[await submitter.expect(taskId, isHome)]}`)
+      }
     } finally {
       await submitter.close()
     }

@@ -44,7 +44,7 @@ const main = async (args: string[]): Promise<void> => {
         return ask(question)
       },
     })
-    const { purchase } = createPurchases<SellerOrder>({
+    const { purchase, close } = createPurchases<SellerOrder>({
       ...room,
       expect: submitter.expect,
       buy: createSeller({ buy, publicUrl, token: config.CALLBACK_TOKENS[0] }),
@@ -52,6 +52,7 @@ const main = async (args: string[]): Promise<void> => {
     try {
       tell(await purchase(order, { again }))
     } finally {
+      close()
       await submitter.close()
     }
   })
@@ -66,7 +67,12 @@ const readOrder = ([sourceTaskId, audioId, type, stemName, ...rest]: string[]): 
 const tell = (answer: PurchaseAnswer): void => {
   switch (answer.status) {
     case 'bought':
-      console.log(`bought: task ${answer.taskId}, which is expected now`)
+      if (answer.isRegistered) {
+        console.log(`bought: task ${answer.taskId}, which is expected now`)
+        return
+      }
+      process.exitCode = 1
+      console.log(`bought: task ${answer.taskId}; Redis is away, so register it: npm run expect -- ${answer.taskId}`)
       return
     case 'already':
       console.log(`bought before, nothing was bought now: task ${answer.taskId} (--again buys it once more)`)

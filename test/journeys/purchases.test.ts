@@ -71,7 +71,6 @@ test.each([
   ['no_credits', 402],
   ['bad_key', 502],
   ['maintenance', 503],
-  ['server_error', 502],
 ] as const)(
   'a provider that says %s has sold nothing: the answer is %s, and the next order is sent',
   async (mood, status) => {
@@ -81,6 +80,14 @@ test.each([
     expect(await buy()).toMatchObject({ status: 202 })
   },
 )
+
+test('a trouble of the provider may have come after the money was taken: the order is not sent again', async () => {
+  const { gateway, buy } = await start()
+  gateway.behave('generate', 'server_error')
+  expect(await buy()).toMatchObject({ status: 504 })
+  expect(await buy()).toMatchObject({ status: 504 })
+  expect(gateway.asked.filter(({ endpoint }) => endpoint === 'generate')).toHaveLength(1)
+})
 
 test('without a key the board buys nothing and says what is missing', async () => {
   const { addBoard, gateway } = await startGatewaySystem({ withKey: false })

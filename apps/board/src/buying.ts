@@ -21,7 +21,7 @@ export type BuyingOptions = Omit<PurchasesOptions<SellerOrder>, 'buy'> & {
 }
 
 /** Buys separations whose callbacks come to this system's ingress. */
-export const createBuying = ({ shop, takeTurn, ...room }: BuyingOptions): Purchase => {
+export const createBuying = ({ shop, takeTurn, ...room }: BuyingOptions): { purchase: Purchase; close: () => void } => {
   const { provider, apiUrl, apiKey, publicUrl, token, allowPrivate } = shop
   const ask = createHostAsk({ url: apiUrl, allowPrivate, setting: 'PROVIDER_API_URL' })
   const { buy } = createProviderApi({
@@ -33,5 +33,5 @@ export const createBuying = ({ shop, takeTurn, ...room }: BuyingOptions): Purcha
       return ask(question)
     },
   })
-  return createPurchases<SellerOrder>({ ...room, buy: createSeller({ buy, publicUrl, token }) }).purchase
+  return createPurchases<SellerOrder>({ ...room, buy: createSeller({ buy, publicUrl, token }) })
 }

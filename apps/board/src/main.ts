@@ -41,7 +41,7 @@ const queues = createBoardQueues(room)
 const submitter = createSubmitter(room)
 const quarantine = createQuarantine(room)
 const notifications = createNotifications(room)
-const purchase =
+const buying =
   config.shop &&
   createBuying({
     ...room,
@@ -57,7 +57,10 @@ const server = await createServer({
   quarantine: createQuarantineDesk(quarantine, submitter),
   notifications: createNotificationDesk(notifications),
   replay: createReplay(submitter, store),
-  registering: { expect: submitter.expect, purchase },
+  registering: {
+    expect: (taskId) => submitter.expect(taskId, async () => (await store.readManifest(taskId))?.status === 'complete'),
+    purchase: buying?.purchase,
+  },
   store,
   queues,
   isReady: () => redis.status === 'ready',
@@ -69,6 +72,7 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
   await queues.close()
   await listing.close()
+  buying?.close()
   await progress.close()
   await submitter.close()
   await quarantine.close()

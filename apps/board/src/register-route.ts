@@ -49,6 +49,12 @@ const schema = {
       status: z
         .enum(['expected', 'known', 'bought'])
         .describe('`known`: its callback has come already. `bought`: now, and it is expected'),
+      registered: z
+        .literal(false)
+        .optional()
+        .describe(
+          'With `bought`: Redis went away after the purchase. It is expected as soon as Redis is back; register it to be sure',
+        ),
     }),
     400: problemResponse('Not JSON, or a field that makes no sense; `errors` names it'),
     402: problemResponse("The provider's account has no credits left; nothing was bought"),
@@ -122,7 +128,11 @@ const buy = async (
   try {
     const answer = await purchase(order, { again })
     request.log.info({ sourceTaskId: source_task_id, audioId: audio_id, type, answer }, 'separation.purchase')
-    if (answer.status === 'bought') return reply.code(202).send({ task_id: answer.taskId, status: 'bought' })
+    if (answer.status === 'bought') {
+      if (!answer.isRegistered) request.log.warn({ taskId: answer.taskId }, 'separation.bought_without_redis')
+      const unregistered = answer.isRegistered ? {} : { registered: false as const }
+      return reply.code(202).send({ task_id: answer.taskId, status: 'bought', ...unregistered })
+    }
     return sendUnsold(request, reply, answer)
   } catch (error) {
     if (!(error instanceof ProviderApiError)) throw new QueueAwayError(error) // the provider was not asked

@@ -186,7 +186,7 @@ test.each<[string, unknown, number, string?]>([
 const ORDER = { source_task_id: 'song', audio_id: 'a-1', type: 'split_stem' }
 
 test.each<[string, PurchaseAnswer, number, object]>([
-  ['bought', { status: 'bought', taskId: 'task-9' }, 202, { task_id: 'task-9', status: 'bought' }],
+  ['bought', { status: 'bought', taskId: 'task-9', isRegistered: true }, 202, { task_id: 'task-9', status: 'bought' }],
   [
     'already',
     { status: 'already', taskId: 'task-9' },

@@ -7,7 +7,7 @@ import { createAwaiting } from '../src/awaiting.ts'
 const SINCE = '2026-01-01T00:00:00.000Z'
 const MINUTE = 60_000
 
-const askAt = (ageMs: number, readRecord?: () => Promise<ProviderRecord>) =>
+const askAt = (ageMs: number, readRecord?: () => Promise<ProviderRecord>, unknownForMs?: number) =>
   createAwaiting({
     readRecord,
     everyMs: 30_000,
@@ -15,7 +15,12 @@ const askAt = (ageMs: number, readRecord?: () => Promise<ProviderRecord>) =>
     unknownMs: 10 * MINUTE,
     log: createLog('worker', 'silent'),
     now: () => Date.parse(SINCE) + ageMs,
-  }).ask('task-1', SINCE)
+  }).ask('task-1', {
+    since: SINCE,
+    ...(unknownForMs === undefined
+      ? {}
+      : { unknownSince: new Date(Date.parse(SINCE) + ageMs - unknownForMs).toISOString() }),
+  })
 
 const says = (record: ProviderRecord) => async () => record
 
@@ -35,29 +40,29 @@ test('what the record says is told as the separation', async () => {
 
 test('a task that is still at work is waited for, until it is too old', async () => {
   const pending = says({ state: 'pending' })
-  expect(await askAt(23 * 60 * MINUTE, pending)).toEqual({ kind: 'pending', state: 'pending' })
+  expect(await askAt(23 * 60 * MINUTE, pending)).toEqual({ kind: 'pending' })
   expect(await askAt(24 * 60 * MINUTE, pending)).toMatchObject({
     kind: 'over',
     separation: { code: 408, msg: expect.stringMatching(/^given up: no callback has come for 24 h.*still at work/) },
   })
 })
 
-test('a task that the provider does not know is given up earlier, but not at once', async () => {
+test('a task that the provider has not known for long is given up; one such answer is not enough', async () => {
   const unknown = says({ state: 'unknown' })
-  expect(await askAt(9 * MINUTE, unknown)).toMatchObject({
-    kind: 'pending',
-    problem: expect.stringContaining('no task of this id'),
-  })
-  expect(await askAt(10 * MINUTE, unknown)).toMatchObject({ kind: 'over', separation: { code: 404 } })
+  const waits = { kind: 'pending', isUnknown: true, problem: expect.stringContaining('no task of this id') }
+  expect(await askAt(20 * 60 * MINUTE, unknown)).toMatchObject(waits)
+  expect(await askAt(20 * 60 * MINUTE, unknown, 9 * MINUTE)).toMatchObject(waits)
+  expect(await askAt(11 * MINUTE, unknown, 10 * MINUTE)).toMatchObject({ kind: 'over', separation: { code: 404 } })
 })
 
-test('a provider that does not tell ends nothing before the time is up; the reason is told', async () => {
+test('a provider that does not tell ends nothing, however long we were away, until the files are deleted', async () => {
   const refuse = () => Promise.reject(new ProviderApiError('bad_key', 'the provider refuses PROVIDER_API_KEY'))
-  expect(await askAt(10 * 60 * MINUTE, refuse)).toMatchObject({
+  const day = 24 * 60 * MINUTE
+  expect(await askAt(13 * day, refuse)).toMatchObject({
     kind: 'pending',
     problem: 'the provider refuses PROVIDER_API_KEY',
   })
-  expect(await askAt(24 * 60 * MINUTE, refuse)).toMatchObject({
+  expect(await askAt(14 * day, refuse)).toMatchObject({
     kind: 'over',
     separation: { code: 408, msg: expect.stringContaining('refuses PROVIDER_API_KEY') },
   })
@@ -77,16 +82,19 @@ test('questions that wait for their turn leave places for callbacks', async () =
     log: createLog('worker', 'silent'),
     now: () => Date.parse(SINCE),
   })
-  const first = Array.from({ length: 4 }, (_, n) => ask(`task-${n}`, SINCE))
-  expect(await ask('task-5', SINCE)).toEqual({ kind: 'busy' })
+  const first = Array.from({ length: 4 }, (_, n) => ask(`task-${n}`, { since: SINCE }))
+  expect(await ask('task-5', { since: SINCE })).toEqual({ kind: 'busy' })
   resolve({ state: 'pending' })
   expect(await Promise.all(first)).toMatchObject(Array(4).fill({ kind: 'pending' }))
-  expect(await ask('task-5', SINCE)).toMatchObject({ kind: 'pending' })
+  expect(await ask('task-5', { since: SINCE })).toMatchObject({ kind: 'pending' })
 })
 
 test('a record that may still grow is waited for, but not for ever', async () => {
   const links = [{ stem: 'vocal', url: 'https://tempfile.aiquickdraw.com/v.mp3' }]
   const growing = says({ state: 'done', links, mayGrow: true })
-  expect(await askAt(MINUTE, growing)).toEqual({ kind: 'pending', state: 'done' })
-  expect(await askAt(10 * MINUTE, growing)).toMatchObject({ kind: 'told', separation: { stems: [{ name: 'vocal' }] } })
+  expect(await askAt(60 * MINUTE, growing)).toEqual({ kind: 'pending' })
+  expect(await askAt(24 * 60 * MINUTE, growing)).toMatchObject({
+    kind: 'told',
+    separation: { stems: [{ name: 'vocal' }] },
+  })
 })

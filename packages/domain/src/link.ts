@@ -25,12 +25,18 @@ export const hasSecrets = (link: string): boolean => {
 const LINK_IN_TEXT = /(?<![a-z0-9+.-])([0-9+.-]*)([a-z][a-z0-9+.-]*:\/\/[^\s"<>\\]+)/gi
 
 /**
- * Text with every link in it in its public form, for logs and messages that may quote one.
+ * Text with every link in it in its public form, and without the tokens of our callback URLs, for logs and messages that may quote one.
  *
  * @param text any text, JSON included
  */
 export const redactLinks = (text: string): string =>
-  replaceLinks(text, (link) => cutCredentials(publicLink(cutCredentials(link))))
+  maskTokens(replaceLinks(text, (link) => cutCredentials(publicLink(cutCredentials(link)))))
+
+// Whoever quotes our own callback URL, whole or in part, quotes the token in its path.
+const maskTokens = (text: string): string =>
+  text.includes('callbacks')
+    ? text.replaceAll(/(callbacks(?:\/|%2f)separation(?:\/|%2f))[^\s?#"'<>\\,;)]+/gi, '$1…')
+    : text
 
 // Those of links too that stand in the path of another, as in a list without spaces.
 const cutCredentials = (link: string): string => link.replace(/:\/\/[^/?#]*@/g, '://')

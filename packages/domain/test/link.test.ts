@@ -57,3 +57,16 @@ test('a text made to keep whoever reads it busy is read at once', () => {
   const text = `${'a.'.repeat(500_000)}!://`
   expect(redactLinks(text)).toBe(text)
 })
+
+test.each([
+  [
+    'https://me.example/callbacks/separation/s3cret?purchase=1 was refused',
+    'https://me.example/callbacks/separation/… was refused',
+  ],
+  ['could not POST to me.example/callbacks/separation/s3cret', 'could not POST to me.example/callbacks/separation/…'],
+  ['{"url":"/callbacks/separation/s3cret"}', '{"url":"/callbacks/separation/…"}'],
+  ['callbacks%2Fseparation%2Fs3cret', 'callbacks%2Fseparation%2F…'],
+  ['POST /callbacks/separation', 'POST /callbacks/separation'],
+])('the token in a callback URL that somebody quotes is not told: %s', (text, shown) => {
+  expect(redactLinks(text)).toBe(shown)
+})

@@ -62,9 +62,8 @@ const readReply = (reply: ApiReply): string => {
   const { status, code, isReadable, data } = reply
   const taskId = status === 200 && isReadable && code === 200 ? answerSchema.safeParse(data).data?.taskId : undefined
   if (taskId !== undefined) return taskId
-  const isSaidNo = status === 200 ? isReadable && code !== 200 : status >= 400 && status < 500 && status !== 408
-  if (isSaidNo) throw reply.problem()
-  throw new MaybeBoughtError(
-    status === 200 ? 'the answer names no task' : `the answer was ${status}, which may come from anybody on the way`,
-  )
+  // A trouble of theirs, or a time-out, may have come after the money was taken: only a refusal says that it was not.
+  const isRefusal = code >= 400 && code < 500 && code !== 408
+  if (isRefusal && (status !== 200 || isReadable)) throw reply.problem()
+  throw new MaybeBoughtError(code === 200 ? 'the answer names no task' : `the answer was ${code}`)
 }

@@ -1,8 +1,8 @@
-import { isNews, mergeSeparations, type Separation } from '@stems/domain/separation'
+import { hasLinks, isNews, mergeSeparations, type Separation } from '@stems/domain/separation'
 import type { Job } from 'bullmq'
 import type { QuarantineJob, SeparationJob, SeparationResult } from './jobs.ts'
 import { QuarantineFullError } from './quarantine-bounds.ts'
-import type { Resent, ResentBox } from './resent.ts'
+import { REGISTERED, type Resent, type ResentBox } from './resent.ts'
 import type { Seal } from './seal.ts'
 
 /**
@@ -28,6 +28,8 @@ export type AdoptionOptions = {
   seal: Pick<Seal, 'open'>
   /** Every callback is believed where there is none. */
   readback: Readback | undefined
+  /** Can the provider be asked what became of a registered task? */
+  canAsk: boolean
 }
 
 /** Changes the job, and takes callbacks out of the box, in one step; throws when the job is another worker's by now. */
@@ -37,9 +39,15 @@ type SeparationsJob = Job<SeparationJob, SeparationResult>
 type Arrival = { nonce?: string; separation: Separation }
 
 /** Brings together what the callbacks of a task have said so far. */
-export const createAdoption = ({ resent, seal, readback }: AdoptionOptions) => {
+export const createAdoption = ({ resent, seal, readback, canAsk }: AdoptionOptions) => {
   const isBelieved = ({ confirmedBy }: SeparationJob): boolean =>
     readback === undefined || confirmedBy === 'always' || confirmedBy === readback.mode
+
+  // Whoever has a token can say that a task has failed: of one that was paid for, the provider must say it too.
+  const adopted = ({ awaited, ...job }: SeparationJob, separation: Separation): SeparationJob =>
+    awaited && canAsk && !hasLinks(separation)
+      ? { ...job, separation, awaited: { since: awaited.since, heard: true } }
+      : { ...job, separation }
 
   const judgeAll = async (job: SeparationJob, later: Arrival[], { judgeOf }: Readback) => {
     const judge = judgeOf(job.separation.taskId)
@@ -73,7 +81,7 @@ export const createAdoption = ({ resent, seal, readback }: AdoptionOptions) => {
     const isRefused = new Set(refused.map(({ nonce }) => nonce))
     const taken = noncesOf(later.filter(({ nonce }) => !isRefused.has(nonce)))
     const run = job.run + (taken.length > 0 ? 1 : 0) // what stays in the box must not start a run each time
-    const data = believed ? { ...told(job), separation: believed, confirmedBy: readback.mode, run } : job
+    const data = believed ? { ...adopted(job, believed), confirmedBy: readback.mode, run } : job
     await change(data, taken)
     const kept: Arrival[] = []
     for (const one of refused) if (await setAside(one, readback)) kept.push(one)
@@ -88,22 +96,30 @@ export const createAdoption = ({ resent, seal, readback }: AdoptionOptions) => {
    * @returns why nothing of it may be driven, where that is so
    * @throws when the job is another worker's by now, or the provider does not tell
    */
-  return async ({ data }: SeparationsJob, change: Change): Promise<string | undefined> => {
-    const later = inOrder(await resent.peek(data.separation.taskId))
+  return async (job: SeparationsJob, change: Change): Promise<string | undefined> => {
+    const box = await resent.peek(job.data.separation.taskId)
+    const registered = box.get(REGISTERED)
+    if (registered) await change(awaitedAgain(job.data, registered.receivedAt), [REGISTERED])
+    const { data } = job
+    const later = inOrder(box).filter(({ nonce }) => nonce !== REGISTERED)
     if (later.length === 0 && (data.awaited || !readback || isBelieved(data))) return undefined
     if (readback) return adoptBelieved(data, later, change, readback)
     const arrived = later.map((each) => each.separation)
     const separation = [knownOf(data) ?? [], arrived].flat().reduce(mergeSeparations)
-    const { confirmedBy: _nobody, ...rest } = told(data) // nobody has compared what comes in here
-    await change({ ...rest, separation, run: data.run + 1 }, noncesOf(later))
+    const { confirmedBy: _nobody, ...rest } = adopted(data, separation) // nobody has compared what comes in here
+    await change({ ...rest, run: data.run + 1 }, noncesOf(later))
     return undefined
   }
 }
 
 // What stands in the place of a separation of which nobody has said anything must not be merged with what is said.
-const knownOf = (job: SeparationJob): Separation | undefined => (job.awaited ? undefined : job.separation)
+const knownOf = ({ awaited, separation }: SeparationJob): Separation | undefined =>
+  awaited && !awaited.heard ? undefined : separation
 
-const told = ({ awaited: _over, ...job }: SeparationJob): SeparationJob => job
+const awaitedAgain = (job: SeparationJob, since: string): SeparationJob => ({
+  ...job,
+  awaited: { since, ...(job.awaited && !job.awaited.heard ? {} : { heard: true as const }) },
+})
 
 const inOrder = (later: Resent): Arrival[] =>
   [...later]

@@ -26,8 +26,16 @@ export type SeparationJob = {
   awaited?: Awaited
 }
 
-/** A task whose callback has not come. `problem`: what keeps the provider from telling, where something does. */
-export type Awaited = { since: string; problem?: string }
+/** A registered task of which the provider has not said yet how it ended. Times are ISO. */
+export type Awaited = {
+  since: string
+  /** What keeps the provider from telling. */
+  problem?: string
+  /** Since when it knows no such task. */
+  unknownSince?: string
+  /** The job's separation is what a callback has said, and the provider's record is to bear it out. */
+  heard?: true
+}
 
 /** What a finished job in `separations` returns: enough to judge a callback that comes later. */
 export type SeparationResult = { status: 'complete' | 'partial' | 'failed'; saved: string[] }

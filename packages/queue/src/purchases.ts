@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
 import { RETENTION_S } from './jobs.ts'
@@ -10,13 +11,13 @@ export type Order = { sourceTaskId: string; audioId: string; type: string; stemN
 export type Sale = { kind: 'bought'; taskId: string } | { kind: 'maybe'; why: string }
 
 /**
- * - `bought`: now; its task is expected.
+ * - `bought`: now; its task is expected, or will be as soon as Redis is back (`isRegistered: false`).
  * - `already`: an earlier order for the same track and type; nothing was bought now.
  * - `buying`: another is buying the same right now.
  * - `maybe`: the provider was asked and did not answer, now or earlier. If it was bought, its callback will say so.
  */
 export type PurchaseAnswer =
-  | { status: 'bought'; taskId: string }
+  | { status: 'bought'; taskId: string; isRegistered: boolean }
   | { status: 'already'; taskId: string }
   | { status: 'buying' }
   | { status: 'maybe'; why: string; since: string }
@@ -33,6 +34,7 @@ export type PurchasesOptions<O extends Order> = {
 }
 
 const BUYING_MS = 60_000 // longer than any request lasts: whoever began has died
+const REMEMBER_EVERY_MS = 1000
 const UNANSWERED = 'the provider was asked to sell it, and no answer was ever noted'
 
 /**
@@ -41,7 +43,27 @@ const UNANSWERED = 'the provider was asked to sell it, and no answer was ever no
  */
 export const createPurchases = <O extends Order>({ redis, prefix, deadlineMs, expect, buy }: PurchasesOptions<O>) => {
   const book = createPurchaseBook(redis, prefix)
+  let isClosed = false
   const withRedis = <T>(work: () => Promise<T>): Promise<T> => withDeadline('Redis', deadlineMs, work)
+
+  /** @returns whether it is remembered already; if not, that is tried until Redis is back */
+  const remember = async (note: Note, taskId: string): Promise<boolean> => {
+    const attempt = async () => {
+      await withRedis(() => book.keep({ ...note, state: 'bought', taskId }))
+      await expect(taskId)
+      return true
+    }
+    const isDone = await attempt().catch(() => false)
+    if (!isDone) void rememberLater(attempt)
+    return isDone
+  }
+
+  const rememberLater = async (attempt: () => Promise<boolean>): Promise<void> => {
+    while (!isClosed) {
+      await sleep(REMEMBER_EVERY_MS, undefined, { ref: false })
+      if (await attempt().catch(() => false)) return
+    }
+  }
 
   return {
     /**
@@ -52,6 +74,7 @@ export const createPurchases = <O extends Order>({ redis, prefix, deadlineMs, ex
     purchase: async (order: O, { again = false } = {}): Promise<PurchaseAnswer> => {
       const note = newNote(order)
       const earlier = await withRedis(() => book.begin(note, again))
+      if (earlier?.taskId !== undefined) await expect(earlier.taskId).catch(() => {}) // its buyer may have died before
       if (earlier) return answerEarlier(earlier)
 
       const sale = await buy(order, note.mark).catch(async (error: unknown) => {
@@ -59,14 +82,17 @@ export const createPurchases = <O extends Order>({ redis, prefix, deadlineMs, ex
         throw error
       })
       if (sale.kind === 'maybe') {
-        await withRedis(() => book.keep({ ...note, state: 'maybe', why: sale.why })).catch(() => {})
+        const maybe: Note = { ...note, state: 'maybe', why: sale.why }
+        const settled = await withRedis(() => book.change(note, maybe)).catch(() => undefined)
+        if (settled?.taskId !== undefined) return { status: 'bought', taskId: settled.taskId, isRegistered: true }
         return { status: 'maybe', why: sale.why, since: note.at }
       }
-      const { taskId } = sale
       // It is bought: whatever Redis does now, the task id must reach whoever has paid for it.
-      await withRedis(() => book.keep({ ...note, state: 'bought', taskId })).catch(() => {})
-      await expect(taskId).catch(() => {})
-      return { status: 'bought', taskId }
+      return { status: 'bought', taskId: sale.taskId, isRegistered: await remember(note, sale.taskId) }
+    },
+    /** Ends what still tries to reach Redis. */
+    close: (): void => {
+      isClosed = true
     },
   }
 }
@@ -102,6 +128,12 @@ export const createPurchaseBook = (redis: Redis, prefix: string) => {
         RETENTION_S,
       )
       return taken === 1 ? undefined : { ...note, state: 'buying' } // another was quicker
+    },
+    /** @returns the note that has taken its place meanwhile, where one has; then nothing is changed */
+    change: async (note: Note, next: Note): Promise<Note | undefined> => {
+      const key = keyOf(note.mark)
+      const isChanged = await redis.eval(REPLACE, 1, key, JSON.stringify(note), JSON.stringify(next), RETENTION_S)
+      return isChanged === 1 ? undefined : read(note.mark)
     },
     cancel: async (note: Note): Promise<void> => {
       await redis.eval(REPLACE, 1, keyOf(note.mark), JSON.stringify(note), '', 0)

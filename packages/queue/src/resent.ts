@@ -5,6 +5,9 @@ import { RETENTION_S } from './jobs.ts'
 /** Later callbacks that say something new about a task which already has a job, by nonce. */
 export type Resent = ReadonlyMap<string, Separation>
 
+/** The nonce of what is no callback: somebody has registered the task once more. */
+export const REGISTERED = 'registered'
+
 /**
  * Where later callbacks wait for the job of their task, each under a nonce of its own. Ingress writes here and never into
  * the job itself, whose data only the worker that holds its lock may change: so no update can be lost between them.

@@ -73,7 +73,7 @@ export const createSeparationsWorker = ({
   stems.on('error', () => {}) // the connection reports its own outages
   const seal = createSeal(redis, prefix)
   const resent = createResentBox(redis, prefix)
-  const adopt = createAdoption({ resent, seal, readback })
+  const adopt = createAdoption({ resent, seal, readback, canAsk: awaiting?.canAsk ?? false })
   const awaitTask = createAwait({ awaiting, seal: seal.seal })
 
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {

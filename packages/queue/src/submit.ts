@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isNews, type Separation } from '@stems/domain/separation'
+import { hasLinks, isNews, type Separation } from '@stems/domain/separation'
 import { type Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId, separationJobOptions } from './jobs.ts'
-import { createResentBox } from './resent.ts'
+import { createResentBox, REGISTERED } from './resent.ts'
 import { createSeal } from './seal.ts'
 
 /** `accepted`: there is work to do. `duplicate`: all that the callback says is known already. */
@@ -91,7 +91,11 @@ export const createSubmitter = ({
   }
 
   // The same job that a callback would make, so that there is nothing to bring together when the callback comes.
-  const expectNow = async (taskId: string): Promise<ExpectAnswer> => {
+  const expectNow = async (
+    taskId: string,
+    isHome: () => Promise<boolean> = async () => false,
+  ): Promise<ExpectAnswer> => {
+    if ((await stateOf(taskId)) === 'unknown' && (await isHome())) return 'known'
     const nonce = randomUUID()
     const since = new Date().toISOString()
     const separation: Separation = { taskId, type: 'unknown', code: 200, msg: '', receivedAt: since, stems: [] }
@@ -99,10 +103,14 @@ export const createSubmitter = ({
     await queue.add('separation', data, separationJobOptions(taskId))
     const stored = await queue.getJob(separationJobId(taskId))
     if (!stored || stored.data.nonce === nonce) return 'expected'
-    if (!stored.data.awaited) return 'known'
     const state = await stored.getState()
-    const hasGivenUp = state === 'completed' || state === 'failed'
-    if (hasGivenUp) await isDone(stored.retry(state, { resetAttemptsMade: true }))
+    const hasEnded = state === 'completed' || state === 'failed'
+    const isUnderWay = !hasEnded || (stored.returnvalue?.saved ?? []).length > 0
+    if (!stored.data.awaited && isUnderWay) return 'known'
+    if (!hasEnded) return 'expected'
+    // What was said of it has brought nothing home, or was never said: the provider is asked.
+    await resent.put(separation, REGISTERED)
+    await isDone(stored.retry(state, { resetAttemptsMade: true }))
     return 'expected'
   }
 
@@ -124,8 +132,8 @@ export const createSubmitter = ({
   ): Promise<ReplayAnswer> => {
     if ((await stateOf(taskId)) === 'running') return 'running'
     const job = await queue.getJob(separationJobId(taskId))
-    if (job?.data.awaited) {
-      await expectNow(taskId) // there is nothing yet that could be driven: it is asked for
+    if (job && (job.data.awaited || !hasLinks(job.data.separation))) {
+      await expectNow(taskId) // there is nothing that could be driven: it is asked for
       return 'driven'
     }
     const separation = job?.data.separation ?? (await sealed(remembered))
@@ -144,11 +152,14 @@ export const createSubmitter = ({
       withDeadline('Redis', deadlineMs, async (signal) => submitNow(await seal(separation), signal)),
     /**
      * Registers a task that was paid for: if its callback does not come, its job finds out by itself what became of it. One
-     * that was given up is asked for once more.
+     * that was given up, or brought nothing home, is asked for once more.
+     *
+     * @param isHome is asked when the queue has forgotten the task: is it whole in the store?
      *
      * @throws as `submit` does
      */
-    expect: (taskId: string): Promise<ExpectAnswer> => withDeadline('Redis', deadlineMs, () => expectNow(taskId)),
+    expect: (taskId: string, isHome?: () => Promise<boolean>): Promise<ExpectAnswer> =>
+      withDeadline('Redis', deadlineMs, () => expectNow(taskId, isHome)),
     /**
      * Drives an ended separation again, whatever its end was. Stems that are home are checked and not fetched again.
      *
@@ -177,7 +188,7 @@ export type SeparationState = 'running' | 'ended' | 'unknown'
 /** `driven`: it is being worked on again. `running`: it has not ended yet. `unknown`: nobody remembers it. */
 export type ReplayAnswer = 'driven' | 'running' | 'unknown'
 
-/** `known`: its callback has come already, so there is nothing to wait for. */
+/** `known`: there is nothing to wait for; its callback has come already, or it is home. */
 export type ExpectAnswer = 'expected' | 'known'
 
 export type Submitter = ReturnType<typeof createSubmitter>

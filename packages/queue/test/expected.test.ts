@@ -21,7 +21,7 @@ const said = (taskId: string, msg: string, code = 531): Separation => ({
   stems: [{ name: 'vocal', url: null }],
 })
 
-const start = async (answers: (question: number) => Promise<Told> | Told, everyMs = 20) => {
+const start = async (answers: (question: number) => Promise<Told> | Told, { everyMs = 20, canAsk = false } = {}) => {
   const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null })
   const prefix = `test-${randomUUID()}`
   const submitter = createSubmitter({ redis, prefix, deadlineMs: 5000 })
@@ -35,6 +35,7 @@ const start = async (answers: (question: number) => Promise<Told> | Told, everyM
       attempts: 1,
       awaiting: {
         everyMs,
+        canAsk,
         ask: async (taskId) => {
           asked.push(taskId)
           return answers(asked.length)
@@ -93,7 +94,7 @@ test('registering again changes nothing, and a task whose callback has come is k
 })
 
 test('a callback wakes the waiting job at once and is taken as it came; the provider is not asked', async () => {
-  const { submitter, work, asked, finished, state, ended } = await start(() => pending, 3_600_000)
+  const { submitter, work, asked, finished, state, ended } = await start(() => pending, { everyMs: 3_600_000 })
   work()
   await submitter.expect('task-1')
   await waitFor('the wait', async () => (await state('task-1')) === 'delayed')
@@ -106,7 +107,7 @@ test('a callback wakes the waiting job at once and is taken as it came; the prov
 })
 
 test('a callback that was received before the task was registered is not lost behind the registration', async () => {
-  const { submitter, work, finished, ended } = await start(() => pending, 3_600_000)
+  const { submitter, work, finished, ended } = await start(() => pending, { everyMs: 3_600_000 })
   work()
   const early = { ...said('task-1', 'from the spool'), receivedAt: '2026-01-01T00:00:00.000Z' }
   await submitter.expect('task-1')
@@ -206,4 +207,69 @@ test('a callback takes up a task that was given up', async () => {
   expect(await submitter.submit(said('task-1', 'the callback'))).toBe('accepted')
   await waitFor('the second end', () => finished.length === 2)
   expect(finished[1]).toMatchObject({ msg: 'the callback' })
+})
+
+test('a callback that says that a registered task has failed is borne out by the provider before it counts', async () => {
+  let answer: Told = pending
+  const { submitter, work, asked, finished, job, ended } = await start(() => answer, { canAsk: true })
+  work()
+  await submitter.expect('task-1')
+  await submitter.submit(said('task-1', 'failed, says somebody', 500))
+  await waitFor('the question about it', async () => asked.length > 2 && (await job('task-1'))?.data.awaited?.heard)
+  expect(finished).toEqual([])
+
+  answer = { kind: 'told', separation: said('task-1', 'the truth', 200) }
+  await ended('task-1')
+  expect(finished).toMatchObject([{ msg: 'the truth' }])
+})
+
+test('a failure that nobody bears out or denies counts when the wait is over, in its own words', async () => {
+  let answer: Told = pending
+  const { submitter, work, asked, finished, ended } = await start(() => answer, { canAsk: true })
+  work()
+  await submitter.expect('task-1')
+  await submitter.submit(said('task-1', 'no vocals in it', 531))
+  await waitFor('a question', () => asked.length > 0)
+  answer = { kind: 'over', separation: said('task-1', 'given up', 408) }
+  await ended('task-1')
+  expect(finished).toMatchObject([{ msg: 'no vocals in it', code: 531 }])
+})
+
+test('a task that has ended with nothing home can be registered, and a replay asks too', async () => {
+  let answer: Told = { kind: 'told', separation: said('task-1', 'told at last') }
+  const { submitter, work, asked, finished, ended } = await start(() => answer, { canAsk: true })
+  work()
+  await submitter.submit(said('task-1', 'failed, says somebody', 500))
+  await ended('task-1')
+  expect(asked).toEqual([])
+
+  expect(await submitter.expect('task-1')).toBe('expected')
+  await waitFor('the end', () => finished.length === 2)
+  expect(finished[1]).toMatchObject({ msg: 'told at last' })
+
+  answer = { kind: 'told', separation: said('task-1', 'told again') }
+  await ended('task-1')
+  expect(await submitter.replay('task-1', async () => undefined)).toBe('driven')
+  await waitFor('the next end', () => finished.length === 3)
+  expect(finished[2]).toMatchObject({ msg: 'told again' })
+})
+
+test('how long the provider has not known a task is counted from its first such answer, and forgotten by another', async () => {
+  let answer: Told = { kind: 'pending', isUnknown: true }
+  const { submitter, work, job } = await start(() => answer)
+  work()
+  await submitter.expect('task-1')
+  const since = async () => (await job('task-1'))?.data.awaited?.unknownSince
+  const first = await waitFor('the first such answer', since)
+  answer = { kind: 'pending' }
+  await waitFor('another', async () => (await since()) === undefined)
+  answer = { kind: 'pending', isUnknown: true }
+  expect((await waitFor('a new count', since)) > first).toBe(true)
+})
+
+test('a task that the queue has forgotten is not asked for when it is whole in the store', async () => {
+  const { submitter, state } = await start(() => pending)
+  expect(await submitter.expect('task-1', async () => true)).toBe('known')
+  expect(await state('task-1')).toBe('unknown')
+  expect(await submitter.expect('task-1', async () => false)).toBe('expected')
 })
