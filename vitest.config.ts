@@ -8,5 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A second, Vitest's own choice, is too short for a busy machine; who waits for a condition waits until it holds.
+    expect: { poll: { timeout: 30_000 } },
   },
 })

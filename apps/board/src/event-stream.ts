@@ -13,6 +13,7 @@ const LONGEST_CONGESTION_MS = 60_000
 export class EventStream extends Readable {
   #sent = new Map<string, string>()
   #events = 0
+  #hasEnded = false // `readableEnded` says so only when all was read
   #congestedSince: number | undefined
 
   override _read(): void {
@@ -21,7 +22,7 @@ export class EventStream extends Readable {
 
   /** Sends what has changed since the last time, and ends when the separation has. */
   show(state: WholeSeparation): void {
-    if (this.readableEnded || this.destroyed) return
+    if (this.#hasEnded || this.destroyed) return
     const hasEnded = !isRunning(state)
     if (this.#isCongested() && !hasEnded) return
     if (this.#events === 0) this.#write(`retry: ${RETRY_MS}\n\n`)
@@ -35,12 +36,14 @@ export class EventStream extends Readable {
 
   /** Tells proxies and the reader that the connection lives. */
   beat(): void {
-    if (!this.readableEnded && !this.destroyed && !this.#isCongested()) this.#write(': still here\n\n')
+    if (!this.#hasEnded && !this.destroyed && !this.#isCongested()) this.#write(': still here\n\n')
   }
 
   /** Ends without `finished`: the reader comes back. Does nothing when it has ended. */
   end(): void {
-    if (!this.destroyed && !this.readableEnded) this.push(null)
+    if (this.#hasEnded || this.destroyed) return
+    this.#hasEnded = true
+    this.push(null)
   }
 
   #send(event: string, about: string, value: unknown): void {

@@ -14,7 +14,9 @@ import { createSeparationWatch } from './separation-watch.ts'
 export type EventLimits = { streams: number; everyMs: number; heartbeatMs: number }
 
 const LIMITS: EventLimits = { streams: 100, everyMs: 1000, heartbeatMs: 15_000 }
-const UNREAD_MS = 1000
+// How long the end of a stream may stay unread; a board that closes does not wait as long.
+const UNREAD_MS = 60_000
+const UNREAD_AT_CLOSE_MS = 1000
 
 const schema = {
   summary: 'Tells how a separation goes on, until it has ended',
@@ -39,6 +41,7 @@ export const addEventsRoute = (
   { streams, everyMs, heartbeatMs }: EventLimits = LIMITS,
 ): void => {
   const open = new Set<EventStream>()
+  const unread = createUnread()
   const watch = createSeparationWatch({ read: library.find, everyMs })
   const heartbeat = setInterval(() => {
     for (const stream of open) stream.beat()
@@ -46,6 +49,7 @@ export const addEventsRoute = (
   endWithServer(app as unknown as FastifyInstance, () => {
     clearInterval(heartbeat)
     for (const stream of open) stream.end()
+    unread.hurry()
   })
 
   // No HEAD: it would be a stream that nobody reads.
@@ -70,7 +74,7 @@ export const addEventsRoute = (
       open.delete(stream)
       stop()
     })
-    stream.once('end', () => hangUpUnread(request.raw.socket, reply.raw))
+    stream.once('end', () => unread.add(request.raw.socket, reply.raw))
     stream.show(state)
     return reply
       .type('text/event-stream; charset=utf-8')
@@ -87,8 +91,21 @@ const endWithServer = (app: FastifyInstance, end: () => void): void => {
   })
 }
 
-// Who does not take the end of a stream would keep the server from closing.
-const hangUpUnread = (socket: Socket, response: ServerResponse): void => {
-  const timer = setTimeout(() => socket.destroy(), UNREAD_MS)
-  for (const event of ['finish', 'close']) response.once(event, () => clearTimeout(timer))
+// Who does not take the end of a stream would keep his place, and the server from closing.
+const createUnread = () => {
+  const sockets = new Set<Socket>()
+  let isClosing = false
+  const hangUpAfter = (socket: Socket, ms: number) =>
+    setTimeout(() => sockets.has(socket) && socket.destroy(), ms).unref()
+  return {
+    add: (socket: Socket, response: ServerResponse): void => {
+      sockets.add(socket)
+      for (const event of ['finish', 'close']) response.once(event, () => sockets.delete(socket))
+      hangUpAfter(socket, isClosing ? UNREAD_AT_CLOSE_MS : UNREAD_MS)
+    },
+    hurry: (): void => {
+      isClosing = true
+      for (const socket of sockets) hangUpAfter(socket, UNREAD_AT_CLOSE_MS)
+    },
+  }
 }

@@ -44,7 +44,7 @@ export const addFilesRoute = (app: DocumentedApp, store: StemStore): void => {
       const stored = file === 'manifest.json' ? await readWhole(found) : found
       const etag = `"${stored.version}"`
       reply.header('accept-ranges', 'bytes').header('etag', etag).header('cache-control', 'private, no-cache')
-      if (holdsTag(request.headers['if-none-match'], etag)) return reply.code(304).send(null)
+      if (holdsTag(request.headers['if-none-match'], etag)) return reply.code(304).send(NOTHING)
 
       const ifRange = request.headers['if-range']
       const isSame = ifRange === undefined || ifRange === etag
@@ -58,11 +58,14 @@ export const addFilesRoute = (app: DocumentedApp, store: StemStore): void => {
         .header('content-disposition', `${dispositionOf(stored.contentType)}; filename="${file}"`)
         .header('content-length', lengthOf(range, stored))
       if (range !== 'all') reply.code(206).header('content-range', rangeText(range, stored))
-      if (request.method === 'HEAD') return reply.send(null as never)
+      if (request.method === 'HEAD') return reply.send(NOTHING)
       return reply.send(stored.stream(range === 'all' ? undefined : range) as never)
     },
   })
 }
+
+// `null` would be sent as JSON.
+const NOTHING = undefined as never
 
 // A manifest may be replaced while it is read: its length and its version are those of what was read.
 const readWhole = async (stored: StoredFile): Promise<StoredFile> => {

@@ -89,7 +89,13 @@ export const addRegisterRoute = (app: DocumentedApp, { expect, purchase }: Regis
   app.post(
     '/api/separations',
     // The schema documents: which of the two forms is meant is told by what is there, so that each is refused in its own words.
-    { schema, config: { changes: true }, bodyLimit: BODY_LIMIT_BYTES, validatorCompiler: () => (value) => ({ value }) },
+    {
+      schema,
+      config: { changes: true },
+      bodyLimit: BODY_LIMIT_BYTES,
+      onRequest: refuseForms,
+      validatorCompiler: () => (value) => ({ value }),
+    },
     async (request, reply) => {
       const body: unknown = request.body
       const isOrder = ['source_task_id', 'audio_id', 'type'].some((name) => Object.hasOwn(Object(body), name))
@@ -106,6 +112,12 @@ export const addRegisterRoute = (app: DocumentedApp, { expect, purchase }: Regis
     },
   )
 }
+
+// Pages have a form of their own. The others' bodies are parsed for them only.
+const refuseForms = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> =>
+  /^application\/x-www-form-urlencoded/i.test(request.headers['content-type'] ?? '')
+    ? sendFailure(request, reply, 415, 'Send JSON, with the content type application/json.')
+    : undefined
 
 const NOT_CONFIGURED =
   'This board buys nothing: PROVIDER_API_URL, PROVIDER_API_KEY and PUBLIC_URL must be set for it. Buy elsewhere and send the task_id.'

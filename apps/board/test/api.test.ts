@@ -266,3 +266,13 @@ test('the document names every route for programs, and how to be let in', async 
   expect(document.components.securitySchemes).toMatchObject({ login: { scheme: 'basic' }, key: { scheme: 'bearer' } })
   expect(document.security).toEqual([{ login: [] }, { key: [] }])
 })
+
+test('a form is no JSON: the API refuses it', async () => {
+  const board = await startBoard(redisUrl)
+  const answer = await fetch(`${board.origin}/api/separations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/x-www-form-urlencoded' },
+    body: 'task_id=task-1',
+  })
+  expect(answer.status).toBe(415)
+})

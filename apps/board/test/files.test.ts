@@ -156,3 +156,19 @@ test('a manifest has ranges too, and HEAD tells of them without the bytes', asyn
   const head = await board.ask('/files/task-1/vocal.mp3', { range: 'bytes=1-2' }, 'HEAD')
   expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([206, '2', ''])
 })
+
+test('HEAD tells of a manifest what GET does, and a file that has not changed comes without a body', async () => {
+  const board = await boardWithFile()
+  const headers = { authorization: authorizationOf(LOGIN) }
+  const get = (method: string, more: Record<string, string> = {}, file = 'manifest.json') =>
+    fetch(`${board.origin}/files/task-1/${file}`, { method, headers: { ...headers, ...more } })
+  const [whole, head] = [await get('GET'), await get('HEAD')]
+  expect(head.status).toBe(200)
+  for (const name of ['content-length', 'content-type', 'etag']) {
+    expect(head.headers.get(name)).toBe(whole.headers.get(name))
+  }
+  const unchanged = await get('GET', { 'if-none-match': whole.headers.get('etag') ?? '' })
+  expect(unchanged.status).toBe(304)
+  expect(unchanged.headers.get('content-type')).toBeNull()
+  expect(unchanged.headers.get('content-length')).toBeNull()
+})

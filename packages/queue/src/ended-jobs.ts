@@ -35,12 +35,26 @@ export const createEndedJobs = (redis: Redis, queue: Pick<Queue, 'toKey'>) => ({
     for (const [, id] of jobs) asked.hget(queue.toKey(id), 'returnvalue')
     return ((await asked.exec()) ?? []).map(([error, result]) => {
       if (error) throw error
-      const returned = result === null ? undefined : (JSON.parse(result as string) as SeparationResult | null)
-      return returned?.status ?? 'failed'
+      return readEnd(result as string | null)
     })
   },
 })
 
 export type EndedJobs = ReturnType<typeof createEndedJobs>
+
+/** With which status a job has ended, by what it returned; what cannot be read has failed. */
+const readEnd = (returned: string | null): SeparationResult['status'] => {
+  try {
+    return endOf(JSON.parse(returned ?? 'null'))
+  } catch {
+    return 'failed'
+  }
+}
+
+/** The status in what a job returned; one that nobody knows, of another version, has failed. */
+export const endOf = (returned: Partial<SeparationResult> | null | undefined): SeparationResult['status'] =>
+  ENDS.find((status) => status === returned?.status) ?? 'failed'
+
+const ENDS = ['complete', 'partial', 'failed'] as const
 
 const bytes = (text: string): Buffer => Buffer.from(text)

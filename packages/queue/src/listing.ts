@@ -2,7 +2,7 @@ import { type Separation, separationSchema } from '@stems/domain/separation'
 import { type Job, type JobState, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
-import { createEndedJobs } from './ended-jobs.ts'
+import { createEndedJobs, endOf } from './ended-jobs.ts'
 import { createJobStateReader } from './job-state.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
 import { createMovingJobs } from './moving-jobs.ts'
@@ -84,7 +84,7 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
   }
 
   const readJob = async (id: string, state: JobState): Promise<ListedSeparation | undefined> => {
-    const job = await queue.getJob(id)
+    const job = await queue.getJob(id).catch(unlessUnreadable)
     const separation = separationSchema.safeParse(job?.data?.separation).data
     if (!job || !separation) return undefined
     return {
@@ -141,10 +141,16 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
 export type Listing = ReturnType<typeof createListing>
 
 const statusOf = (job: StoredJob, state: JobState): ListedSeparation['status'] => {
-  if (state === 'completed') return job.returnvalue?.status ?? 'failed'
+  if (state === 'completed') return endOf(job.returnvalue)
   if (state === 'failed') return 'failed'
   if (job.data.awaited && job.data.separation.stems.length === 0) return 'expected'
   return isDriven(state) ? 'downloading' : 'waiting'
+}
+
+// A job that is no JSON must not take all the others down with it.
+const unlessUnreadable = (error: unknown): undefined => {
+  if (!(error instanceof SyntaxError)) throw error
+  return undefined
 }
 
 const isDriven = (state: JobState): boolean => state === 'active' || state === 'waiting-children'

@@ -20,7 +20,7 @@ export type WalkOptions<Listed> = {
   read: (taskId: string) => Promise<Listed | undefined>
 }
 
-const LOOKED_AT = 500 // in one step, of those that have ended, for the ones with the status that is wanted
+const LOOKED_AT = 500 // in one step, of those that have ended, for the ones that are wanted and can be read
 const CLOCKS_DIFFER_MS = 5000 // between workers, who say when a separation ended, and here
 
 /**
@@ -44,27 +44,30 @@ export const createWalk = <Listed extends { status: ListedStatus }>({ ended, mov
     const isFull = shown.length < fitting.length
     const last: EndedJob | undefined = isFull ? shown.at(-1) : jobs.at(-1)
     const next = !isFull && jobs.length < length ? afterSet(at.set, of) : { set: at.set, last: last ?? at.last }
-    return { taskIds: shown.map(([, id]) => id.slice(separationJobId('').length)), next, isEnough: of !== undefined }
+    const taskIds = shown.map(([, id]) => id.slice(separationJobId('').length))
+    return { taskIds, next, looked: of ? LOOKED_AT : jobs.length }
   }
 
   const stepAmongKeys = async (at: AmongKeys | undefined, { of, since }: WalkCursor, room: number) => {
     const { taskIds, next } = await moving.after(at, of ? Number.POSITIVE_INFINITY : since, room)
-    return { taskIds, next, isEnough: true }
+    return { taskIds, next, looked: LOOKED_AT }
   }
 
   const step = async (cursor: WalkCursor, limit: number): Promise<WalkStep<Listed>> => {
     const separations = await readAll(cursor.rest.slice(0, limit), cursor.of)
     let rest = cursor.rest.slice(limit)
     let { at } = cursor
+    let looked = 0
     while (at !== 'end' && rest.length === 0 && separations.length < limit) {
       const room = limit - separations.length
-      const found: { taskIds: string[]; next: WalkCursor['at']; isEnough: boolean } =
+      const found: { taskIds: string[]; next: WalkCursor['at']; looked: number } =
         'set' in at ? await stepAmongEnded(at, cursor, room) : await stepAmongKeys(at, cursor, room)
       separations.push(...(await readAll(found.taskIds.slice(0, room), cursor.of)))
       rest = found.taskIds.slice(room)
       const isNextPart = 'set' in at && (found.next === 'end' || !('set' in found.next) || found.next.set !== at.set)
       at = found.next
-      if (found.isEnough && !isNextPart) break
+      looked += found.looked
+      if (looked >= LOOKED_AT && !isNextPart) break
     }
     const isOver = at === 'end' && rest.length === 0
     return { separations, next: isOver ? null : writeCursor({ ...cursor, at, rest }) }

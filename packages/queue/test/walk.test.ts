@@ -197,3 +197,33 @@ test.each([
   const { listing } = start()
   await expect(listing.walk(undefined, cursor, 10)).rejects.toThrow(CursorError)
 })
+
+test('one job that nobody can read takes no list down, and one that ended as nobody knows has failed', async () => {
+  const { redis, queue, listing, work, submitAll, allEnded, walk } = start()
+  work()
+  await submitAll(['good', 'no-json', 'no-result', 'newer'])
+  await allEnded()
+  await redis.hset(queue.toKey('sep_no-json'), 'data', 'no JSON')
+  await redis.hset(queue.toKey('sep_no-result'), 'returnvalue', 'no JSON')
+  await redis.hset(queue.toKey('sep_newer'), 'returnvalue', '{"status":"of another version","saved":[]}')
+
+  expect(await walk('complete', 10)).toContain('good')
+  expect(await walk(undefined, 10)).toEqual(expect.arrayContaining(['good', 'newer']))
+  expect((await listing.page(0, 10)).separations.map(({ separation }) => separation.taskId)).toContain('good')
+  expect((await listing.find('newer'))?.status).toBe('failed')
+  expect(await listing.find('no-json')).toBeUndefined()
+})
+
+test('a step through many jobs that nobody can read ends, and shows fewer', async () => {
+  const { redis, queue, listing } = start()
+  const ids = names('odd', 1500)
+  const filled = redis.pipeline()
+  for (const [index, id] of ids.entries()) {
+    filled.zadd(queue.toKey('completed'), index + 1, `sep_${id}`)
+    filled.hset(queue.toKey(`sep_${id}`), { name: 'separation', data: '{}', opts: '{}', timestamp: '1' })
+  }
+  await filled.exec()
+  const { separations, next } = await listing.walk(undefined, undefined, 1)
+  expect(separations).toEqual([])
+  expect(next).not.toBeNull()
+})
