@@ -10,8 +10,6 @@ export type SeparationWatchOptions = {
   everyMs: number
 }
 
-const LANES = 4
-
 /**
  * Looks how separations stand for as long as somebody watches. However many watch one, it is read once for all of them.
  * While Redis is away nobody is told anything.
@@ -19,29 +17,31 @@ const LANES = 4
 export const createSeparationWatch = ({ read, everyMs }: SeparationWatchOptions) => {
   const watched = new Map<string, { watchers: Set<Watcher>; stop: AbortController }>()
 
-  // However many separations are watched, and however large they are, the others who ask the board get their turns too.
-  const lanes = Array.from({ length: LANES }, () => Promise.resolve())
-  let lane = 0
-  const readInTurn = (taskId: string): Promise<WholeSeparation | undefined> => {
-    const mine = lane++ % LANES
-    const look = (lanes[mine] as Promise<void>).then(() => read(taskId))
-    lanes[mine] = look.then(
-      () => {},
-      () => {},
-    )
-    return look
+  // One look after the other, and after each a rest as long: however many separations are watched, and however large they are,
+  // those who ask the board have the other half of its time.
+  let turn: Promise<void> = Promise.resolve()
+  const readInTurn = async (taskId: string, signal: AbortSignal): Promise<WholeSeparation | undefined> => {
+    const before = turn
+    const mine = Promise.withResolvers<void>()
+    turn = mine.promise
+    await before
+    const startedAt = performance.now()
+    try {
+      signal.throwIfAborted()
+      return await read(taskId)
+    } finally {
+      setTimeout(mine.resolve, performance.now() - startedAt).unref()
+    }
   }
 
   const follow = async (taskId: string, watchers: Set<Watcher>, signal: AbortSignal): Promise<void> => {
-    for (let tookMs = 0; ; ) {
-      await sleep(everyMs + tookMs, undefined, { signal })
-      const startedAt = performance.now()
-      const look = await readInTurn(taskId).then(
+    for (;;) {
+      await sleep(everyMs, undefined, { signal })
+      const look = await readInTurn(taskId, signal).then(
         (state) => ({ state }),
         () => undefined,
       )
       if (signal.aborted) return
-      tookMs = performance.now() - startedAt
       if (look) for (const watcher of [...watchers]) watcher(look.state)
     }
   }
