@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
 import { copyFile, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { z } from 'zod'
 import { bootId } from './boot-id.ts'
 import { linkDurably } from './durable-file.ts'
@@ -63,6 +64,16 @@ export const createFilePart = ({ partsFolder, folder, taskId, stem, errors, make
     return file
   }
 
+  // A stream that is destroyed while its file is being opened may make the file afterwards.
+  let target: Writable | undefined
+  const closed = async (): Promise<void> => {
+    const stream = target
+    if (!stream || stream.closed) return
+    const closing = new Promise((resolve) => stream.once('close', resolve))
+    stream.destroy()
+    await closing
+  }
+
   return {
     path,
     takeOver: errors.guard(takeOver),
@@ -71,11 +82,20 @@ export const createFilePart = ({ partsFolder, folder, taskId, stem, errors, make
       await truncate(path, keptBytes).catch(ignoreMissing)
       await writeFile(noteOf(path), JSON.stringify({ urlHash: hashOf(url), validator, boot: await bootId() }))
     }),
-    writable: (from) => createFileWritable(path, from, errors.explain),
+    writable: (from) => {
+      target = createFileWritable(path, from, errors.explain)
+      return target
+    },
     publish: errors.guard(publish),
     // What cannot be renamed or removed is swept later; it must not hide why the attempt failed.
-    leave: () => rename(path, path.replace(/\.part$/, '.left')).catch(() => {}),
-    discard: () => removePart(path).catch(() => {}),
+    leave: async () => {
+      await closed()
+      await rename(path, path.replace(/\.part$/, '.left')).catch(() => {})
+    },
+    discard: async () => {
+      await closed()
+      await removePart(path).catch(() => {})
+    },
   }
 }
 
