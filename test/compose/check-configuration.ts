@@ -11,6 +11,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const CONFIGS = [
   'packages/config/src/variables.ts',
   'packages/config/src/provider-variables.ts',
+  'packages/config/src/store-variables.ts',
   'apps/ingress/src/config.ts',
   'apps/worker/src/config.ts',
   'apps/worker/src/notify-config.ts',

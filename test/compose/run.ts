@@ -4,6 +4,7 @@ import { checkBoard } from './check-board.ts'
 import { checkConfiguration } from './check-configuration.ts'
 import { checkJourneys } from './check-journeys.ts'
 import { checkLocks } from './check-locks.ts'
+import { checkObjectStorage } from './check-object-storage.ts'
 import { checkTroubles } from './check-troubles.ts'
 import { createChecks } from './checks.ts'
 import { createComposeProject } from './compose.ts'
@@ -31,6 +32,7 @@ if (checks.count.failed === 0) {
   await checkJourneys(stage, checks, WORKERS)
   await checkBoard(stage, checks)
   await checkTroubles(stage, checks, () => project.compose('up', '--detach', '--wait', ...scale))
+  await checkObjectStorage(stage, checks)
 }
 if (checks.count.failed > 0) {
   for (const look of [

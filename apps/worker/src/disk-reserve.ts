@@ -54,7 +54,7 @@ export const createDiskReserve = ({ look, reserveBytes, intake, log }: DiskReser
     problem: (): string | undefined => {
       if (!isLow || !seen) return undefined
       const [free, reserve] = [seen.free, seen.reserve].map((bytes) => `${(bytes / MIB).toFixed(1)} MiB`)
-      return `no new downloads: the store's disk has ${free} free, less than the reserve of ${reserve} (STORE_RESERVE_BYTES)`
+      return `no new downloads: the disk for downloads has ${free} free, less than the reserve of ${reserve} (STORE_RESERVE_BYTES)`
     },
     close: () => {
       isClosed = true
@@ -74,7 +74,7 @@ export const reserveOrExit = async (
 ): Promise<void> => {
   const total = (await look().catch(() => undefined))?.total
   if (reserveBytes === undefined || total === undefined || reserveBytes <= total) return
-  const problem = `${reserveBytes} is larger than the disk of STORE_URL, which has ${total} bytes`
+  const problem = `${reserveBytes} is larger than the disk for downloads, which has ${total} bytes`
   process.stderr.write(`configuration: STORE_RESERVE_BYTES: ${problem}\n`)
   process.exit(1)
 }

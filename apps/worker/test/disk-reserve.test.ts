@@ -33,7 +33,7 @@ test('a disk with too little room leaves the intake paused, and says why', async
   const { orders, isLow, problem } = await reserveOn({ free: 3 * MIB, total: 8 * MIB }, 4 * MIB)
   expect([orders, isLow()]).toEqual([['pause'], true])
   expect(problem()).toBe(
-    "no new downloads: the store's disk has 3.0 MiB free, less than the reserve of 4.0 MiB (STORE_RESERVE_BYTES)",
+    'no new downloads: the disk for downloads has 3.0 MiB free, less than the reserve of 4.0 MiB (STORE_RESERVE_BYTES)',
   )
 })
 

@@ -1,4 +1,5 @@
 import { stemNameSchema } from '@stems/domain/stem-name'
+import mime from 'mime'
 
 export const MANIFEST_FILE = 'manifest.json'
 
@@ -18,3 +19,6 @@ export const isPublishedFileName = (file: string): boolean => {
   const [, stem, extension] = /^([^.]+)\.([a-z0-9]{1,8})$/.exec(file) ?? []
   return file !== MANIFEST_FILE && extension !== 'part' && stemNameSchema.safeParse(stem).success
 }
+
+/** What a file is served as. */
+export const contentTypeOf = (file: string): string => mime.getType(file) ?? 'application/octet-stream'

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { z } from 'zod'
 import { bootId } from './boot-id.ts'
-import { linkDurably } from './durable-file.ts'
 import { publishedFileName } from './file-name.ts'
 import { createFileWritable } from './file-writable.ts'
 import type { Part, Remains } from './stem-store.ts'
@@ -16,22 +15,24 @@ const REFLINK = constants.COPYFILE_FICLONE // no bytes are copied where the file
 const noteSchema = z.object({ urlHash: z.string(), validator: z.string(), boot: z.string() })
 
 export type FilePartOptions = {
-  /** Where parts lie: beside the separations, on the same file system. */
+  /** Where parts lie on this machine; made already. */
   partsFolder: string
-  /** Where the stem will lie. */
-  folder: string
   taskId: string
   stem: string
   errors: StoreErrors
-  /** Makes `folder`, when the stem is about to have a name in it. */
-  makeFolder: () => Promise<unknown>
+  /**
+   * Gives the bytes at `path` their final name, whole or not at all.
+   *
+   * @returns false when another writer was first
+   */
+  publishAs: (path: string, file: string) => Promise<boolean>
 }
 
 /**
- * A part of its own for one attempt: `<hash of task and stem>.<uuid>.part`, with a note beside it. An attempt that fails
+ * A part on this machine's disk, for a store of any kind, and of its own for one attempt: `<hash of task and stem>.<uuid>.part`, with a note beside it. An attempt that fails
  * leaves it as `.left`, for the next one to take; one that is killed cannot, so its part is copied.
  */
-export const createFilePart = ({ partsFolder, folder, taskId, stem, errors, makeFolder }: FilePartOptions): Part => {
+export const createFilePart = ({ partsFolder, taskId, stem, errors, publishAs }: FilePartOptions): Part => {
   const key = createHash('sha256').update(`${taskId}/${stem}`).digest('hex').slice(0, 32)
   const path = join(partsFolder, `${key}.${randomUUID()}.part`)
 
@@ -57,8 +58,7 @@ export const createFilePart = ({ partsFolder, folder, taskId, stem, errors, make
 
   const publish = async (extension: string): Promise<string | undefined> => {
     const file = publishedFileName(stem, extension)
-    await makeFolder()
-    if (!(await linkDurably(path, join(folder, file)))) return undefined
+    if (!(await publishAs(path, file))) return undefined
     const left = (await ofThisStem()).filter((each) => each.endsWith('.left'))
     await Promise.all([path, ...left].map(removePart))
     return file

@@ -3,14 +3,15 @@ import { createReadStream } from 'node:fs'
 import { access, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { type Manifest, manifestSchema } from '@stems/domain/manifest'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
-import mime from 'mime'
-import { writeDurably } from './durable-file.ts'
-import { isPublishedFileName, MANIFEST_FILE } from './file-name.ts'
+import { linkDurably, writeDurably } from './durable-file.ts'
+import { contentTypeOf, isPublishedFileName, MANIFEST_FILE } from './file-name.ts'
 import { createFilePart, sweepParts } from './file-part.ts'
+import { createFileRetention } from './file-retention.ts'
 import { createFolderOwner, makeFolder } from './folder-owner.ts'
+import { freeSpace } from './free-space.ts'
+import { parseManifest, printManifest } from './manifest-text.ts'
 import { createOpenNotes } from './open-notes.ts'
 import type { StemStore } from './stem-store.ts'
 import { createStoreErrors } from './store-errors.ts'
@@ -46,12 +47,16 @@ export const createFileStore = (root: string): StemStore => {
     const folder = await folderOf(taskId)
     stemNameSchema.parse(stem)
     await makeFolder(root, partsFolder)
-    return createFilePart({ partsFolder, folder, taskId, stem, errors, makeFolder: () => makeFolderOf(taskId) })
+    const publishAs = async (path: string, file: string) => {
+      await makeFolderOf(taskId)
+      return linkDurably(path, join(folder, file))
+    }
+    return createFilePart({ partsFolder, taskId, stem, errors, publishAs })
   }
 
   const writeManifest: StemStore['writeManifest'] = async (manifest) => {
     const folder = await makeFolderOf(manifest.task_id)
-    await writeDurably(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
+    await writeDurably(join(folder, MANIFEST_FILE), printManifest(manifest))
   }
 
   const readManifest: StemStore['readManifest'] = async (taskId) => {
@@ -81,6 +86,8 @@ export const createFileStore = (root: string): StemStore => {
 
   const { noteOpen, noteClosed, listOpen } = createOpenNotes(openFolder, () => makeFolder(root, openFolder))
 
+  const { listFinished, removeSeparation } = createFileRetention(root, folderOf)
+
   const check: StemStore['check'] = async () => {
     await mkdir(root, { recursive: true })
     await access(root, constants.W_OK | constants.X_OK)
@@ -100,18 +107,10 @@ export const createFileStore = (root: string): StemStore => {
       async (olderThanMs) =>
         (await sweepParts(partsFolder, olderThanMs)) + (await sweepParts(openFolder, olderThanMs, '.part')),
     ),
+    listFinished, // it tells of files that are there, and fails as reading does
+    removeSeparation: errors.guard(removeSeparation),
     check: errors.guard(check),
-  }
-}
-
-const contentTypeOf = (file: string): string => mime.getType(file) ?? 'application/octet-stream'
-
-// Somebody's broken edit must not keep a separation from being driven again.
-const parseManifest = (text: string): Manifest | undefined => {
-  try {
-    return manifestSchema.parse(JSON.parse(text))
-  } catch {
-    return undefined
+    freeSpace: () => freeSpace(root),
   }
 }
 

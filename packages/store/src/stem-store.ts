@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Manifest } from '@stems/domain/manifest'
 import type { Separation } from '@stems/domain/separation'
+import type { FreeSpace } from './free-space.ts'
 
 /** A stem under its final name. */
 export type StoredStem = { file: string; bytes: number; sha256: string; contentType: string; savedAt: string }
@@ -62,6 +63,9 @@ export type StoredFile = {
   stream: (range?: ByteRange) => Readable
 }
 
+/** A separation that has a manifest, and its stems as the manifest tells of them. */
+export type FinishedSeparation = { taskId: string; finishedAt: string; bytes: number; files: number }
+
 /** Where stems and manifests are kept: `<task_id>/<stem>.<ext>` and `<task_id>/manifest.json`. */
 export type StemStore = {
   /** The stem as it lies there, its sha256 taken from its bytes; `undefined` when there is none. */
@@ -88,6 +92,18 @@ export type StemStore = {
    * @returns how many
    */
   sweepParts: (olderThanMs: number) => Promise<number>
+  /**
+   * The separations whose manifest says that they finished so long ago or longer, and was written so long ago: a copy that
+   * was put back counts from then. In no order, one after the other.
+   */
+  listFinished: (olderThanMs: number) => AsyncIterable<FinishedSeparation>
+  /**
+   * Takes the stems and the manifest of a separation away. Nobody ever sees a manifest that vouches for files which are gone;
+   * what an interrupted removal leaves is seen by nobody, and goes with the next one.
+   */
+  removeSeparation: (taskId: string) => Promise<void>
   /** Throws a StemError that names the reason when nothing can be written. */
   check: () => Promise<void>
+  /** The disk of this machine that downloads are written to. */
+  freeSpace: () => Promise<FreeSpace>
 }

@@ -4,29 +4,32 @@ import { StemError } from '@stems/domain/errors'
  * Says what is wrong with a store, in words; the attempt is made again later, when somebody has mended it.
  *
  * @param place the store, as its owner knows it
+ * @param words what it is called, and which setting names it
  * @returns a function that turns what the disk says into a StemError and lets every other error be
  */
-export const createStoreErrors = (place: string) => {
+export const createStoreErrors = (place: string, { what, setting } = { what: 'the store', setting: 'STORE_URL' }) => {
   const explain = (error: unknown): unknown => {
     const { code } = error as NodeJS.ErrnoException
     const reason = code && REASONS[code]
     if (!reason) return error
-    return new StemError('store', 'later', `the store ${place} ${reason} (${code}).`, { cause: error })
+    return new StemError('store', 'later', `${what} ${place} ${reason.replace('STORE_URL', setting)} (${code}).`, {
+      cause: error,
+    })
   }
-  return {
-    explain,
-    /** Wraps an operation, so that it fails in words. */
-    guard:
-      <Args extends unknown[], Result>(operation: (...args: Args) => Promise<Result>) =>
-      async (...args: Args): Promise<Result> => {
-        try {
-          return await operation(...args)
-        } catch (error) {
-          throw explain(error)
-        }
-      },
-  }
+  return { explain, guard: guardWith(explain) }
 }
+
+/** Wraps operations, so that they fail in words. */
+export const guardWith =
+  (explain: (error: unknown) => unknown) =>
+  <Args extends unknown[], Result>(operation: (...args: Args) => Promise<Result>) =>
+  async (...args: Args): Promise<Result> => {
+    try {
+      return await operation(...args)
+    } catch (error) {
+      throw explain(error)
+    }
+  }
 
 export type StoreErrors = ReturnType<typeof createStoreErrors>
 

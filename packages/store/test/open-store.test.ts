@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { isStoreUrl, openStore, storeFolder } from '../src/open-store.ts'
+import { readS3Place } from '../src/s3-place.ts'
 
 test.each([
   ['file:./data/stems', resolve('data/stems')],
@@ -24,3 +25,20 @@ test.each(['file:./100%', 'file:./%zz', 'file:./%ff'])(
     expect(!isStoreUrl(url) || openStore(url)).toBeTruthy()
   },
 )
+
+test.each([
+  ['s3://bucket', { bucket: 'bucket', prefix: '' }],
+  ['s3://bucket/', { bucket: 'bucket', prefix: '' }],
+  ['s3://bucket/stems', { bucket: 'bucket', prefix: 'stems/' }],
+  ['s3://my.bucket-1/a/b c/', { bucket: 'my.bucket-1', prefix: 'a/b c/' }],
+])('%s is a place in a bucket', (url, place) => {
+  expect(isStoreUrl(url)).toBe(true)
+  expect(readS3Place(url)).toEqual(place)
+})
+
+test.each([
+  ...['s3:bucket', 's3://', 's3://b', 's3://key:secret@bucket/stems', 's3://bucket//stems', 's3://bucket/../other'],
+  ...['s3://bucket/a/./b', 's3://bucket/stems?x=1', 's3://bucket/stems#x', 's3://bucket/a\nb', 'S3://bucket'],
+])('%j names no place in a bucket', (url) => {
+  expect(isStoreUrl(url)).toBe(false)
+})

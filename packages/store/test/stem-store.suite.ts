@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
+import { utimes } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { Manifest } from '@stems/domain/manifest'
+import type { Separation } from '@stems/domain/separation'
 import { describe, expect, test } from 'vitest'
 import type { StemStore } from '../src/stem-store.ts'
 
@@ -16,6 +18,10 @@ export const manifestOf = (taskId: string, msg = 'done'): Manifest => ({
   received_at: '2026-01-01T00:00:00.000Z',
   finished_at: '2026-01-01T00:00:01.000Z',
   stems: { fx: { status: 'empty' } },
+})
+
+const openSeparation = (taskId: string): Separation => ({
+  ...{ taskId, type: 'unknown', code: 200, msg: '', receivedAt: '2026-01-01T00:00:00.000Z', stems: [] },
 })
 
 /** Writes a stem and publishes it; returns what `publish` said. */
@@ -183,6 +189,85 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
       const store = await open()
       await expect(publish(store, 'task-1', 'manifest', '{}', 'json')).rejects.toThrow()
       expect(await store.open('task-1', 'manifest.json')).toBeUndefined()
+    })
+
+    test('keeps a note of every open separation until it is closed', async () => {
+      const store = await open()
+      const [one, other] = [openSeparation('task-1'), openSeparation('TASK-1')]
+      await store.noteOpen(one)
+      await store.noteOpen(other)
+      await store.noteOpen({ ...one, msg: 'again' })
+      expect((await store.listOpen(-60_000)).toSorted((a, b) => (a.taskId < b.taskId ? 1 : -1))).toEqual([
+        { ...one, msg: 'again' },
+        other,
+      ])
+      expect(await store.listOpen(3600_000)).toEqual([])
+
+      await store.noteClosed('task-1')
+      await store.noteClosed('task-1')
+      expect(await store.listOpen(-60_000)).toEqual([other])
+      await expect(async () => store.noteOpen(openSeparation('../x'))).rejects.toThrow()
+      await expect(async () => store.noteClosed('../x')).rejects.toThrow()
+    })
+
+    test('hands what a failed attempt left to the next one, and nothing of another file', async () => {
+      const store = await open()
+      const failed = await store.createPart('task-1', 'vocal')
+      await failed.note(0, 'https://far.example/a.mp3', '"1"')
+      await pipeline(Readable.from([Buffer.from('some ')]), failed.writable(0))
+      await failed.leave()
+
+      expect(await (await store.createPart('task-1', 'vocal')).takeOver('https://far.example/b.mp3')).toBeUndefined()
+      expect(await (await store.createPart('task-1', 'drums')).takeOver('https://far.example/a.mp3')).toBeUndefined()
+      const next = await store.createPart('task-1', 'vocal')
+      expect(await next.takeOver('https://far.example/a.mp3')).toEqual({ bytes: 5, validator: '"1"' })
+      expect(`${await buffer(next.read(5))}`).toBe('some ')
+      await pipeline(Readable.from([Buffer.from('bytes')]), next.writable(5))
+      expect(await next.publish('mp3')).toBe('vocal.mp3')
+      expect(await contentOf(store, 'task-1', 'vocal.mp3')).toBe('some bytes')
+    })
+
+    test('sweeps parts that nobody has written to for long, and leaves those of today', async () => {
+      const store = await open()
+      const [old, young] = [await store.createPart('task-1', 'vocal'), await store.createPart('task-1', 'drums')]
+      for (const part of [old, young]) await pipeline(Readable.from([Buffer.from('bytes')]), part.writable(0))
+      await utimes(old.path, 0, 0)
+      expect(await store.sweepParts(3600_000)).toBe(1)
+      expect(await young.publish('mp3')).toBe('drums.mp3')
+      await expect(old.publish('mp3')).rejects.toThrow()
+    })
+
+    test('lists what finished long ago, and takes away what it is told to, manifest and all', async () => {
+      const store = await open()
+      for (const taskId of ['task-1', 'task-11']) {
+        await publish(store, taskId, 'vocal', 'some bytes')
+        await publish(store, taskId, 'drums', 'more')
+        await store.writeManifest(manifestOf(taskId))
+      }
+      await publish(store, 'task-2', 'vocal', 'not finished')
+      const list = async (olderThanMs: number) => {
+        const taskIds: string[] = []
+        for await (const { taskId } of store.listFinished(olderThanMs)) taskIds.push(taskId)
+        return taskIds.sort()
+      }
+      expect(await list(-60_000)).toEqual(['task-1', 'task-11'])
+      expect(await list(3600_000)).toEqual([]) // though the manifest says so, it was written just now
+
+      await store.removeSeparation('task-1')
+      await store.removeSeparation('task-1')
+      expect(await store.find('task-1', 'vocal')).toBeUndefined()
+      expect(await store.open('task-1', 'drums.mp3')).toBeUndefined()
+      expect(await store.readManifest('task-1')).toBeUndefined()
+      expect(await list(-60_000)).toEqual(['task-11'])
+      expect(await store.find('task-11', 'vocal')).toMatchObject({ bytes: 10 })
+      expect((await publish(store, 'task-1', 'vocal', 'anew')).file).toBe('vocal.mp3')
+      await expect(async () => store.removeSeparation('../task-11')).rejects.toThrow()
+    })
+
+    test('tells how much room there is for downloads, before the first of them too', async () => {
+      const { free, total } = await (await open()).freeSpace()
+      expect(free).toBeGreaterThan(0)
+      expect(total).toBeGreaterThanOrEqual(free)
     })
 
     test('says that it can be written', async () => {

@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto'
+import { opendir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { taskIdSchema } from '@stems/domain/task-id'
+import { syncDirectory } from './durable-file.ts'
+import { MANIFEST_FILE } from './file-name.ts'
+import { finishedOf } from './finished.ts'
+import { makeFolder } from './folder-owner.ts'
+import { parseManifest } from './manifest-text.ts'
+import type { FinishedSeparation } from './stem-store.ts'
+
+// No task id begins with a dot.
+const REMOVED_FOLDER = '.removed'
+
+/**
+ * Finds what has been in a directory for long, and takes it away.
+ *
+ * @param root of the store
+ * @param folderOf where a task's files are
+ */
+export const createFileRetention = (root: string, folderOf: (taskId: string) => Promise<string>) => {
+  const removedFolder = join(root, REMOVED_FOLDER)
+
+  // One file's date is asked for each separation; only the manifest of one that may be old enough is read.
+  async function* listFinished(olderThanMs: number): AsyncGenerator<FinishedSeparation> {
+    const until = Date.now() - olderThanMs
+    const entries = await opendir(root).catch(ignoreMissing)
+    if (!entries) return
+    for await (const { name } of entries) {
+      if (!taskIdSchema.safeParse(name).success) continue
+      const path = join(root, name, MANIFEST_FILE)
+      const stats = await stat(path).catch(ignoreAbsent)
+      if (!stats || stats.mtimeMs > until) continue
+      const text = await readFile(path, 'utf8').catch(ignoreAbsent)
+      const manifest = text === undefined ? undefined : parseManifest(text)
+      const isOurs = manifest?.task_id === name // where case is ignored, the folder has the name of the task that owns it
+      if (manifest && isOurs && Date.parse(manifest.finished_at) <= until) yield finishedOf(manifest)
+    }
+  }
+
+  const sweepRemoved = async (): Promise<void> => {
+    for (const name of (await readdir(removedFolder).catch(ignoreMissing)) ?? []) {
+      await rm(join(removedFolder, name), { recursive: true, force: true })
+    }
+  }
+
+  const removeSeparation = async (taskId: string): Promise<void> => {
+    const folder = await folderOf(taskId)
+    await makeFolder(root, removedFolder)
+    // In one step: nobody ever sees a manifest that vouches for files which are gone. It reaches the disk before they go.
+    const isHidden = await rename(folder, join(removedFolder, randomUUID())).then(() => true, ignoreMissing)
+    if (isHidden) await syncDirectory(root)
+    await sweepRemoved() // and what one that was killed has left
+  }
+
+  return { listFinished, removeSeparation }
+}
+
+const ignoreMissing = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== 'ENOENT') throw error
+  return undefined
+}
+
+// A file in the place of a folder is nobody's separation.
+const ignoreAbsent = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+  return undefined
+}
