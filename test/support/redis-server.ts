@@ -20,8 +20,12 @@ export type RedisServer = {
   close: () => Promise<void>
 }
 
-/** Starts `redis-server` on a free port, with AOF, as Stemkeeper wants its Redis. */
-export const startRedisServer = async (): Promise<RedisServer> => {
+/**
+ * Starts `redis-server` on a free port, with AOF, as Stemkeeper wants its Redis.
+ *
+ * @param more arguments; they win over the usual ones
+ */
+export const startRedisServer = async (more: (port: number) => string[] = () => []): Promise<RedisServer> => {
   const port = await freePort()
   const directory = await mkdtemp(join(tmpdir(), 'stemkeeper-redis-'))
   let child: ChildProcess | undefined
@@ -32,6 +36,7 @@ export const startRedisServer = async (): Promise<RedisServer> => {
       [
         ...['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, '--save', ''],
         ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction'],
+        ...more(port),
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )

@@ -15,6 +15,8 @@ const BOARD_PASSWORD = 'a-password-for-tests'
 
 export type SystemOptions = {
   redisUrl?: string
+  /** What every app is told besides. */
+  shared?: Record<string, string>
   workers?: number
   ingress?: Record<string, string>
   worker?: Record<string, string>
@@ -67,7 +69,7 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
 
   const redisUrl = options.redisUrl ?? inject('redisUrl')
   const prefix = `test-${randomUUID()}`
-  const env = { REDIS_URL: redisUrl, QUEUE_PREFIX: prefix, STORE_URL: `file:${folder}` }
+  const env = { REDIS_URL: redisUrl, QUEUE_PREFIX: prefix, STORE_URL: `file:${folder}`, ...options.shared }
   const queue = (name: 'separations' | 'stems' | 'quarantine' | 'notifications') => {
     const opened = new Queue(name, { connection: { url: redisUrl }, prefix })
     onTestFinished(() => opened.close())

@@ -29,20 +29,8 @@ export const flag = () => z.enum(['true', 'false'], 'must be true or false').tra
 /** A TCP port to listen on; 0 takes a free one. */
 export const port = () => integer({ min: 0, max: 65535 })
 
-/** Where Redis is: `redis:` or `rediss:`, user and password inside. */
-export const redisUrl = () =>
-  z
-    .string()
-    .default('redis://127.0.0.1:6379')
-    .refine((text) => /^rediss?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be a redis: or rediss: URL')
-
 /** What every app reads. */
 export const commonVariables = {
-  REDIS_URL: redisUrl(),
-  QUEUE_PREFIX: z
-    .string()
-    .regex(/^[A-Za-z0-9_{}-]{1,64}$/, 'must be 1 to 64 characters out of A-Z a-z 0-9 _ - { }')
-    .default('stemkeeper'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { commonVariables, flag, integer, list, port, proxies, redisUrl } from '../src/variables.ts'
+import { commonVariables, flag, integer, list, port, proxies } from '../src/variables.ts'
 
 const accepts = (schema: z.ZodType, text: string) => schema.safeParse(text).success
 
@@ -52,32 +52,15 @@ test.each(['1', 'yes', 'TRUE', 'on', 'false '])('the flag %j is refused, not gue
   expect(accepts(flag(), text)).toBe(false)
 })
 
-test.each(['redis://redis', 'rediss://user:pass@redis.example:6380/2', 'redis://[::1]:6379'])(
-  '%s names a Redis',
-  (url) => {
-    expect(redisUrl().parse(url)).toBe(url)
-  },
-)
-
-test.each(['http://redis', 'redis', '127.0.0.1:6379', 'redis+tls://x'])('%s names no Redis', (url) => {
-  expect(accepts(redisUrl(), url)).toBe(false)
-})
-
 test('the common variables have the documented defaults', () => {
   expect(z.object(commonVariables).parse({})).toEqual({
-    REDIS_URL: 'redis://127.0.0.1:6379',
-    QUEUE_PREFIX: 'stemkeeper',
     LOG_LEVEL: 'info',
   })
 })
 
-test.each([
-  ['REDIS_URL', 'http://user:hunter2@redis'],
-  ['QUEUE_PREFIX', 'hunter2:with a colon'],
-  ['LOG_LEVEL', 'hunter2'],
-])('a wrong %s is refused without repeating it', (name, value) => {
-  const { error } = z.object(commonVariables).safeParse({ [name]: value })
-  expect(error?.issues.map(({ path }) => path)).toEqual([[name]])
+test('a wrong LOG_LEVEL is refused without repeating it', () => {
+  const { error } = z.object(commonVariables).safeParse({ LOG_LEVEL: 'hunter2' })
+  expect(error?.issues.map(({ path }) => path)).toEqual([['LOG_LEVEL']])
   expect(error?.issues[0]?.message).not.toContain('hunter2')
 })
 

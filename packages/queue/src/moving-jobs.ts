@@ -1,7 +1,7 @@
 import { taskIdSchema } from '@stems/domain/task-id'
 import type { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { separationJobId } from './jobs.ts'
+import type { RedisConnection } from './redis.ts'
 import type { AmongKeys } from './walk-cursor.ts'
 
 const KEYS_AT_ONCE = 1000
@@ -16,7 +16,7 @@ export type Moving = { taskIds: string[]; next: AmongKeys | 'end' }
  * queue to another and back, so no order of sets finds all; SCAN returns every key that was there from its begin to its end
  * (https://redis.io/docs/latest/commands/scan/, «Scan guarantees»).
  */
-export const createMovingJobs = (redis: Redis, queue: Pick<Queue, 'toKey'>) => {
+export const createMovingJobs = (redis: RedisConnection, queue: Pick<Queue, 'toKey'>) => {
   const keyStart = queue.toKey(separationJobId(''))
 
   const movingAmong = async (keys: string[], endedAfter: number): Promise<string[]> => {
@@ -32,8 +32,23 @@ export const createMovingJobs = (redis: Redis, queue: Pick<Queue, 'toKey'>) => {
     })
   }
 
+  // What names no key would go to any node of a cluster: a key before it leads it to the one that has ours.
+  const beside = async (command: string, ...args: (string | number)[]): Promise<unknown> => {
+    const [, [error, answer] = []] =
+      (await redis
+        .pipeline([
+          ['exists', keyStart],
+          [command, ...args],
+        ])
+        .exec()) ?? []
+    if (error) throw error
+    return answer
+  }
+  const scanFrom = async (place: string, count: number) =>
+    (await beside('scan', place, 'MATCH', `${glob(keyStart)}*`, 'COUNT', count)) as [next: string, keys: string[]]
+
   // The places of a scan mean something to one server alone, until it is started again.
-  const serverId = async (): Promise<string> => /^run_id:(\w+)/m.exec(await redis.info('server'))?.[1] ?? ''
+  const serverId = async (): Promise<string> => /^run_id:(\w+)/m.exec(String(await beside('info', 'server')))?.[1] ?? ''
 
   return {
     /**
@@ -49,7 +64,7 @@ export const createMovingJobs = (redis: Redis, queue: Pick<Queue, 'toKey'>) => {
       let place = at?.server === server ? at.scan : '0'
       let count = KEYS_AT_ONCE
       for (let scans = 0; scans < MOST_SCANS && found.length < wanted && performance.now() < until; scans++) {
-        const [next, keys] = await redis.scan(place, 'MATCH', `${keyStart}*`, 'COUNT', count)
+        const [next, keys] = await scanFrom(place, count)
         const moving = await movingAmong(keys, endedAfter)
         if (found.length + moving.length > wanted + MOST_BEYOND && count > 1) {
           count = Math.max(1, Math.floor(count / 4)) // once more from the same place, in smaller steps
@@ -65,3 +80,5 @@ export const createMovingJobs = (redis: Redis, queue: Pick<Queue, 'toKey'>) => {
 }
 
 export type MovingJobs = ReturnType<typeof createMovingJobs>
+
+const glob = (text: string): string => text.replace(/[*?[\]\\^]/g, '\\$&')

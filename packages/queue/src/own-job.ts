@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq'
-import type { Redis } from 'ioredis'
+import type { RedisConnection } from './redis.ts'
 
 /**
  * Changes the data of a job, and takes fields out of a hash, in one step, provided that the job is still ours. BullMQ's own
@@ -9,7 +9,7 @@ import type { Redis } from 'ioredis'
  * @throws when another worker has taken the job over
  */
 export const changeOwnJob = async <Data>(
-  redis: Redis,
+  redis: RedisConnection,
   job: Job<Data>,
   token: string,
   data: Data,

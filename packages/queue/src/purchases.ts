@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
 import { RETENTION_S } from './jobs.ts'
+import type { RedisConnection } from './redis.ts'
+import { createReplicas } from './replicas.ts'
 
 /** What a separation is made of. Two orders for the same are bought once. */
 export type Order = { sourceTaskId: string; audioId: string; type: string; stemName?: string | undefined }
@@ -24,7 +25,7 @@ export type PurchaseAnswer =
 
 export type PurchasesOptions<O extends Order> = {
   /** A connection that fails fast; it stays the caller's to close. */
-  redis: Redis
+  redis: RedisConnection
   prefix: string
   deadlineMs: number
   /** Registers the task that was bought. */
@@ -44,7 +45,9 @@ const UNANSWERED = 'the provider was asked to sell it, and no answer was ever no
 export const createPurchases = <O extends Order>({ redis, prefix, deadlineMs, expect, buy }: PurchasesOptions<O>) => {
   const book = createPurchaseBook(redis, prefix)
   let isClosed = false
-  const withRedis = <T>(work: () => Promise<T>): Promise<T> => withDeadline('Redis', deadlineMs, work)
+  const replicated = createReplicas(redis, prefix)
+  // A purchase that was noted nowhere but on a master that is lost would be made twice.
+  const withRedis = <T>(work: () => Promise<T>): Promise<T> => withDeadline('Redis', deadlineMs, () => replicated(work))
 
   /** @returns whether it is remembered already; if not, that is tried until Redis is back */
   const remember = async (note: Note, taskId: string): Promise<boolean> => {
@@ -100,7 +103,7 @@ export const createPurchases = <O extends Order>({ redis, prefix, deadlineMs, ex
 export type Purchases<O extends Order> = ReturnType<typeof createPurchases<O>>
 
 /** Where purchases are noted. */
-export const createPurchaseBook = (redis: Redis, prefix: string) => {
+export const createPurchaseBook = (redis: RedisConnection, prefix: string) => {
   const keyOf = (mark: string) => `${prefix}:purchase:${mark.split('.')[0]}`
 
   const read = async (mark: string): Promise<Note | undefined> => {

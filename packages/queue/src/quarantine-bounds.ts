@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
+import type { RedisConnection } from './redis.ts'
 
 /** The quarantine holds as much as it may. */
 export class QuarantineFullError extends Error {
@@ -24,7 +24,7 @@ const MOST_BYTES = 64 * 1024 * 1024
  * entries that could come to differ from them.
  */
 export const createDoorkeeper = (
-  redis: Redis,
+  redis: RedisConnection,
   queue: Queue,
   { limit = MOST_ENTRIES, maxBytes = MOST_BYTES }: Bounds,
 ) => {

@@ -2,17 +2,18 @@ import { createHash } from 'node:crypto'
 import { redactLinks } from '@stems/domain/link'
 import { type Separation, separationSchema } from '@stems/domain/separation'
 import { type Job, Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type QuarantineJob } from './jobs.ts'
 import { QueueAwayError } from './listing.ts'
 import { type Bounds, createDoorkeeper, createTurns } from './quarantine-bounds.ts'
+import type { RedisConnection } from './redis.ts'
+import { createReplicas } from './replicas.ts'
 import { createSeal } from './seal.ts'
 import type { SubmitAnswer } from './submit.ts'
 
 export type QuarantineOptions = {
   /** A connection that fails fast; it stays the caller's to close. */
-  redis: Redis
+  redis: RedisConnection
   prefix: string
   /** After which a Redis that has not answered counts as away. */
   deadlineMs: number
@@ -60,6 +61,7 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
   const inTurn = createTurns()
   const mayEnter = createDoorkeeper(redis, queue, bounds)
   const seal = createSeal(redis, prefix)
+  const replicated = createReplicas(redis, prefix)
 
   const keepNow = async (entry: QuarantineJob): Promise<void> => {
     const payload = await seal.sealPayload(entry.payload)
@@ -111,14 +113,17 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
      * one after the other, so that only other processes can overshoot the bounds: by one entry each.
      *
      * @throws {QuarantineFullError} when a bound is reached
+     * @throws {NotReplicatedError} when too few replicas have it
      * @throws when Redis did not acknowledge in time
      */
     keep: (entry: QuarantineJob): Promise<void> =>
       withDeadline('Redis', deadlineMs, (signal) =>
-        inTurn(() => {
-          signal.throwIfAborted()
-          return keepNow(entry)
-        }),
+        replicated(() =>
+          inTurn(() => {
+            signal.throwIfAborted()
+            return keepNow(entry)
+          }),
+        ),
       ),
     /**
      * How many payloads it holds.

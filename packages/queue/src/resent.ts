@@ -1,6 +1,6 @@
 import { type Separation, separationSchema } from '@stems/domain/separation'
-import type { Redis } from 'ioredis'
 import { RETENTION_S } from './jobs.ts'
+import type { RedisConnection } from './redis.ts'
 
 /** Later callbacks that say something new about a task which already has a job, by nonce. */
 export type Resent = ReadonlyMap<string, Separation>
@@ -12,7 +12,7 @@ export const REGISTERED = 'registered'
  * Where later callbacks wait for the job of their task, each under a nonce of its own. Ingress writes here and never into
  * the job itself, whose data only the worker that holds its lock may change: so no update can be lost between them.
  */
-export const createResentBox = (redis: Redis, prefix: string) => {
+export const createResentBox = (redis: RedisConnection, prefix: string) => {
   const key = (taskId: string) => `${prefix}:resent:${taskId}`
   return {
     /** Leaves a callback for the task's job. */

@@ -2,8 +2,8 @@ import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:
 import { StemError } from '@stems/domain/errors'
 import { hasSecrets, publicLink, replaceLinks } from '@stems/domain/link'
 import type { Separation } from '@stems/domain/separation'
-import type { Redis } from 'ioredis'
 import type { StemJob } from './jobs.ts'
+import type { RedisConnection } from './redis.ts'
 
 const IV_BYTES = 12
 const TAG_BYTES = 16
@@ -18,7 +18,7 @@ const TAG_BYTES = 16
  *
  * @param redis stays the caller's to close
  */
-export const createSeal = (redis: Redis, prefix: string) => {
+export const createSeal = (redis: RedisConnection, prefix: string) => {
   const name = `${prefix}:seal-key`
   const candidate = randomBytes(32).toString('base64url')
 
