@@ -65,7 +65,9 @@ test('a captured signature, sent again with other links and another verdict, rep
   }
   await waitFor('nothing is being done any more', async () => {
     const counts = await Promise.all(
-      (['separations', 'stems'] as const).map((name) => queue(name).getJobCountByTypes('active', 'waiting', 'delayed')),
+      (['separations', 'stems'] as const).map((name) =>
+        queue(name).getJobCountByTypes('active', 'waiting', 'prioritized', 'delayed'),
+      ),
     )
     return counts.every((count) => count === 0)
   })

@@ -88,7 +88,10 @@ test('while less than the reserve is free nothing new is fetched, and accounts a
   const { addWorker, disk, callback, path, post, provider, queue, finished } = await startOnSmallDisk()
   const failedAtProvider = (taskId: string) => post(documentedPayload('separate-vocal-failed', { taskId }))
   const stemsWait = (count: number) =>
-    waitFor(`${count} stems wait`, async () => (await queue('stems').getWaitingCount()) === count)
+    waitFor(
+      `${count} stems wait`,
+      async () => (await queue('stems').getJobCountByTypes('waiting', 'prioritized')) === count,
+    )
 
   await disk.squeeze()
   await post(callback('first', 'vocal'))
@@ -131,6 +134,6 @@ test('a reserve larger than the disk stops the worker at its start with one clea
   const worker = spawnApp('worker', { ...env, STORE_RESERVE_BYTES: '9007199254740991' })
   expect(await worker.ended).toMatchObject({ code: 1 })
   expect(worker.output()).toMatch(
-    /^configuration: STORE_RESERVE_BYTES: 9007199254740991 is larger than the disk of STORE_URL, which has \d+ bytes\n$/,
+    /^configuration: STORE_RESERVE_BYTES: 9007199254740991 is larger than the disk for downloads, which has \d+ bytes\n$/,
   )
 })

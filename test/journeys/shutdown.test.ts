@@ -16,8 +16,8 @@ test('a worker that is told to stop takes no new work, finishes what runs, and l
   gate.resolve()
 
   expect(await stopped).toEqual({ code: 0, signal: null })
-  const counts = await queue('stems').getJobCounts('completed', 'waiting', 'active', 'failed')
-  expect(counts).toEqual({ completed: 1, waiting: 1, active: 0, failed: 0 })
+  const counts = await queue('stems').getJobCounts('completed', 'prioritized', 'active', 'failed')
+  expect(counts).toEqual({ completed: 1, prioritized: 1, active: 0, failed: 0 })
 })
 
 test('what has not ended by the end of the drain is handed back, spends no attempt, and the next worker brings it home', async () => {
@@ -33,7 +33,7 @@ test('what has not ended by the end of the drain is handed back, spends no attem
   expect(await workers[0]?.stop('SIGTERM')).toEqual({ code: 0, signal: null })
 
   expect(performance.now() - startedAt).toBeLessThan(25_000) // the promise made to orchestrators, not a speed
-  const [job] = await queue('stems').getWaiting()
+  const [job] = await queue('stems').getPrioritized()
   expect(job).toMatchObject({ attemptsMade: 0 })
   await addWorker()
   expect(await finished('hand-back')).toMatchObject({ status: 'complete' })

@@ -64,7 +64,7 @@ test('a worker that is busy with one long download while others wait is alive al
   const answers: number[] = []
   let waitedMs = 0
   await waitFor('the others had their turn', async () => {
-    if ((await stems.getWaitingCount()) === 0) return true
+    if ((await stems.getJobCountByTypes('waiting', 'prioritized')) === 0) return true
     waitedMs = performance.now() - startedAt
     answers.push((await livez(workers[0])).code)
     return false
@@ -80,7 +80,7 @@ test('a worker that may take nothing, the queue being paused by an operator, is 
   const stems = queue('stems')
   await stems.pause()
   await post(documentedPayload('separate-vocal', { taskId: 'paused', files: provider.url }))
-  await waitFor('stems wait', async () => (await stems.getWaitingCount()) > 0)
+  await waitFor('stems wait', async () => (await stems.getJobCountByTypes('waiting', 'prioritized')) > 0)
 
   const since = performance.now()
   await waitFor('the window is over', async () => {

@@ -1,4 +1,4 @@
-import { DeadLinkError, StemError } from '@stems/domain/errors'
+import { BusyHostError, DeadLinkError, StemError } from '@stems/domain/errors'
 import { parseRetryAfter } from '@stems/domain/retry-after'
 import { type RequestFailure, readRequestError } from '@stems/outgoing/request-failure'
 
@@ -33,19 +33,17 @@ const explainRequestFailure = (failure: RequestFailure, bytes: number): StemErro
 /**
  * What an HTTP status that is not 200 means for a stem.
  *
+ * @param host who answered
  * @param retryAfter the header, as it came
  */
-export const explainStatus = (status: number, retryAfter?: string): StemError => {
+export const explainStatus = (status: number, host: string, retryAfter?: string): StemError => {
   if ([401, 403, 404, 410].includes(status)) return new DeadLinkError(status)
-  if (status === 429) {
-    const message = 'the far side answered 429: too many requests.'
-    return new StemError('rate_limited', 'later', message, { retryAfterMs: parseRetryAfter(retryAfter) })
-  }
+  const retryAfterMs = parseRetryAfter(retryAfter)
+  if (status === 429 || (status === 503 && retryAfterMs)) return new BusyHostError(status, host, retryAfterMs)
   if (status >= 400 && status < 500 && status !== 408 && status !== 425) {
     return new StemError('refused', 'never', `the far side answered ${status} and will not answer otherwise.`)
   }
-  const retryAfterMs = status === 503 ? parseRetryAfter(retryAfter) : undefined
-  return new StemError('unavailable', 'later', `the far side answered ${status}.`, { retryAfterMs })
+  return new StemError('unavailable', 'later', `the far side answered ${status}.`)
 }
 
 const causes = (error: unknown): Error[] => (error instanceof Error ? [error, ...causes(error.cause)] : [])

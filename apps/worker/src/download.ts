@@ -104,7 +104,7 @@ class CannotContinueError extends Error {}
 
 /** Where in the file the bytes of an answer belong, and how long the whole file is. */
 const placeInFile = (
-  { status, headers }: Answer,
+  { status, headers, url: { host } }: Answer,
   remains: Remains | undefined,
   maxBytes: number,
 ): { from: number; total: number | null } => {
@@ -113,9 +113,9 @@ const placeInFile = (
     if (length !== null && length > maxBytes) throw tooLarge(maxBytes)
     return { from: 0, total: length }
   }
-  if (!remains) throw explainStatus(status, headers['retry-after']) // a part that nobody asked for is no file
+  if (!remains) throw explainStatus(status, host, headers['retry-after']) // a part that nobody asked for is no file
   if (status === 416) throw new CannotContinueError()
-  if (status !== 206) throw explainStatus(status, headers['retry-after'])
+  if (status !== 206) throw explainStatus(status, host, headers['retry-after'])
   const [, first, last, whole] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers['content-range'] ?? '') ?? []
   const total = Number(whole)
   if (Number(first) !== remains.bytes || Number(last) !== total - 1) throw new CannotContinueError()

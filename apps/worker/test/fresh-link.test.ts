@@ -16,6 +16,7 @@ import { createProviderApi } from '../src/provider-api.ts'
 import { createProviderGate } from '../src/provider-gate.ts'
 import { createSaveStem } from '../src/save-stem.ts'
 
+const FREE_TURN = { leaveAlone: async () => {}, end: async () => {} }
 const OLD = '/s/0b6f_Drums.mp3?Signature=hunter2'
 const FRESH = '/s/0b6f_Drums.mp3?Signature=hunter3'
 const SIGN = '/api/v1/common/download-url'
@@ -32,7 +33,7 @@ const startSaving = async ({ provider: name = 'kie' as ProviderName | 'none', ap
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const lines: Record<string, unknown>[] = []
   const log = createLog('worker', 'info', { write: (line) => void lines.push(JSON.parse(line)) })
-  const metrics = createWorkerMetrics({ count: async () => ({}) })
+  const metrics = createWorkerMetrics()
   const guard = createUrlGuard({
     allowedHosts: ['127.0.0.1'],
     allowedPorts: [443],
@@ -61,7 +62,7 @@ const startSaving = async ({ provider: name = 'kie' as ProviderName | 'none', ap
   const save = (...otherUrls: string[]) =>
     saveStem(
       { taskId: 'task-1', stem: 'drums', url: provider.url + OLD, ...(otherUrls.length > 0 ? { otherUrls } : {}) },
-      { number: 1, signal: new AbortController().signal, progress: () => {} },
+      { number: 1, signal: new AbortController().signal, progress: () => {}, takeTurn: async () => FREE_TURN },
     )
   const sign = (data: unknown, code = 200) => provider.alwaysBehave(SIGN, answer({ code, msg: 'm', data }))
   const record = (response: object | null, successFlag = 'SUCCESS') =>

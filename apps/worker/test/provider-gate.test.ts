@@ -25,7 +25,7 @@ const startAsking = async () => {
     apiUrl: provider.url,
     apiKey: 'hunter2',
     allowPrivate: true,
-    noticeBlocked: createNoticeBlocked({ metrics: createWorkerMetrics({ count: async () => ({}) }), log }),
+    noticeBlocked: createNoticeBlocked({ metrics: createWorkerMetrics(), log }),
     takeTurn: async () => void turns++,
     gate,
   })

@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { BusyHostError } from '@stems/domain/errors'
 import { buildManifest, savedStemSchema } from '@stems/domain/manifest'
 import { createClient } from '@stems/outgoing/client'
 import { createUrlGuard } from '@stems/outgoing/url-guard'
+import { NoTurnError } from '@stems/queue/host-limit'
+import type { Attempt } from '@stems/queue/stems-worker'
 import { createFileStore } from '@stems/store/file-store'
 import type { StemStore } from '@stems/store/stem-store'
 import { createLog } from '@stems/telemetry/log'
@@ -16,16 +19,20 @@ import { createFreshLink } from '../src/fresh-link.ts'
 import { createWorkerMetrics } from '../src/metrics.ts'
 import { createSaveStem } from '../src/save-stem.ts'
 
+const FREE_TURN = { leaveAlone: async () => {}, end: async () => {} }
 const PATH = '/s/0b6f3c1e_Drums.mp3'
 
-const startSaving = async (change: (store: StemStore, folder: string) => StemStore = (store) => store) => {
+const startSaving = async (
+  change: (store: StemStore, folder: string) => StemStore = (store) => store,
+  takeTurn: Attempt['takeTurn'] = async () => FREE_TURN,
+) => {
   const provider = await startStandInProvider()
   onTestFinished(() => provider.close())
   const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-save-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const lines: Record<string, unknown>[] = []
   const store = createFileStore(folder)
-  const metrics = createWorkerMetrics({ count: async () => ({}) })
+  const metrics = createWorkerMetrics()
   const guard = createUrlGuard({
     allowedHosts: ['127.0.0.1'],
     allowedPorts: [443],
@@ -43,7 +50,7 @@ const startSaving = async (change: (store: StemStore, folder: string) => StemSto
   const save = (path = PATH, otherUrls?: string[]) =>
     saveStem(
       { ...job(path), ...(otherUrls ? { otherUrls } : {}) },
-      { number: 1, signal: new AbortController().signal, progress: () => {} },
+      { number: 1, signal: new AbortController().signal, progress: () => {}, takeTurn },
     )
   const record = async (saved: Awaited<ReturnType<typeof save>>) => {
     const stems = [{ name: 'drums', url: saved.source_url }]
@@ -217,4 +224,74 @@ test('a store that breaks in the middle of an attempt fails it with its own word
   }))
   await expect(save()).rejects.toMatchObject({ code: 'store', verdict: 'later' })
   expect(lines).toMatchObject([{ outcome: 'store' }])
+})
+
+/** Turns as somebody gives them who notes what becomes of each. */
+const notedTurns = (refusesTo: (link: string) => boolean = () => false) => {
+  const noted: string[] = []
+  const takeTurn: Attempt['takeTurn'] = async (link) => {
+    const { pathname } = new URL(link)
+    if (refusesTo(pathname)) throw new NoTurnError('127.0.0.1', 'connections', 1000)
+    noted.push(`took ${pathname}`)
+    return {
+      leaveAlone: async (ms, host) => void noted.push(`${host.split(':')[0]} is to be left alone for ${ms}`),
+      end: async () => void noted.push('ended'),
+    }
+  }
+  return { noted, takeTurn }
+}
+
+test('each request takes a turn, and gives it back when the bytes are there', async () => {
+  const { noted, takeTurn } = notedTurns()
+  const { provider, save } = await startSaving(undefined, takeTurn)
+  provider.behave('/dead', { kind: 'answer', status: 404 })
+  await save('/dead', [provider.url + PATH])
+  expect(noted.filter((what, index) => what !== noted[index - 1])).toEqual([
+    'took /dead',
+    'ended',
+    `took ${PATH}`,
+    'ended',
+  ])
+  await save()
+  expect(noted.filter((what) => what.startsWith('took'))).toHaveLength(2) // it is home
+})
+
+test.each([429, 503])('a host that answers %i with Retry-After is to be left alone for that long', async (status) => {
+  const { noted, takeTurn } = notedTurns()
+  const { provider, save } = await startSaving(undefined, takeTurn)
+  provider.behave(PATH, { kind: 'answer', status, headers: { 'retry-after': '7' } })
+  await expect(save()).rejects.toMatchObject({ name: 'StemError', retryAfterMs: 7000 })
+  expect(noted).toEqual([`took ${PATH}`, '127.0.0.1 is to be left alone for 7000', 'ended'])
+})
+
+test('a 503 without Retry-After is an attempt like any other, and a 429 without it is not', async () => {
+  const { noted, takeTurn } = notedTurns()
+  const { provider, save } = await startSaving(undefined, takeTurn)
+  provider.behave(PATH, { kind: 'answer', status: 503 }, { kind: 'answer', status: 429 })
+  await expect(save()).rejects.not.toBeInstanceOf(BusyHostError)
+  await expect(save()).rejects.toBeInstanceOf(BusyHostError)
+  expect(noted).toEqual([
+    `took ${PATH}`,
+    'ended',
+    `took ${PATH}`,
+    '127.0.0.1 is to be left alone for undefined',
+    'ended',
+  ])
+})
+
+test('a host that has no turn does not keep a link to another from being tried', async () => {
+  const { takeTurn } = notedTurns((path) => path === '/later')
+  const { provider, save } = await startSaving(undefined, takeTurn)
+  expect(await save('/later', [provider.url + PATH])).toMatchObject({ sha256: provider.file(PATH).sha256 })
+  expect(provider.hits('/later')).toBe(0)
+})
+
+test('as long as one link waits for its turn nothing is lost, and the others are not tried again at once', async () => {
+  const { takeTurn } = notedTurns((path) => path === '/later')
+  const { provider, save, files, lines } = await startSaving(undefined, takeTurn)
+  provider.behave('/dead', { kind: 'answer', status: 404 })
+  await expect(save('/later')).rejects.toMatchObject({ name: 'NoTurnError', hasAskedOthers: false })
+  await expect(save('/later', [`${provider.url}/dead`])).rejects.toMatchObject({ hasAskedOthers: true })
+  expect(await files()).toEqual([])
+  expect(lines).not.toContainEqual(expect.objectContaining({ msg: 'stem.attempted' }))
 })

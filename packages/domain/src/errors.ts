@@ -68,6 +68,20 @@ export class BlockedUrlError extends StemError {
   }
 }
 
+/** The far side wants to be left alone for a while: 429, or 503 with `Retry-After`. No fault of the stem. */
+export class BusyHostError extends StemError {
+  /** Who said so: where the last redirect led. */
+  readonly host: string
+
+  constructor(status: 429 | 503, host: string, retryAfterMs: number | undefined) {
+    const what = status === 429 ? 'too many requests' : 'it is busy, and says when to come back'
+    super(status === 429 ? 'rate_limited' : 'unavailable', 'later', `${host} answered ${status}: ${what}.`, {
+      retryAfterMs,
+    })
+    this.host = host
+  }
+}
+
 /** The link is dead: 401, 403, 404 or 410. */
 export class DeadLinkError extends StemError {
   constructor(status: number) {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import type { RedisConnection } from './redis.ts'
 
 /** The turns of all who ask the provider's API: kie.ai allows a key ten requests a second. */
 export const PROVIDER_TURNS = { name: 'provider-api', perSecond: 8 } as const
 
 export type AskLimitOptions = {
   /** A connection that fails fast; it stays the caller's to close. No other limiter may use it: they share a command. */
-  redis: Redis
+  redis: RedisConnection
   prefix: string
   /** Turns that are given in any one second, all processes taken together. */
   perSecond: number

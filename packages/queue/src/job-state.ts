@@ -1,12 +1,12 @@
 import type { JobState, Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
+import type { RedisConnection } from './redis.ts'
 
 /**
  * Where a job is, as of one moment. Unlike BullMQ's own answer it does not look through the list of those that wait, which
  * may be long: a job that is nowhere else waits.
  */
 export const createJobStateReader =
-  (redis: Redis, queue: Pick<Queue, 'toKey'>) =>
+  (redis: RedisConnection, queue: Pick<Queue, 'toKey'>) =>
   async (id: string): Promise<JobState | 'unknown'> => {
     const asked = redis.multi().exists(queue.toKey(id))
     for (const set of SETS) asked.zscore(queue.toKey(set), id)

@@ -1,13 +1,14 @@
-import { StemError } from '@stems/domain/errors'
+import { BusyHostError, StemError } from '@stems/domain/errors'
 import { deadlineOf, KEPT_DAYS, waitBefore } from '@stems/domain/file-deadline'
 import { publicLink } from '@stems/domain/link'
 import type { SavedStem } from '@stems/domain/manifest'
 import { DelayedError, type Job, Queue, WaitingError, Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { backoffMs } from './backoff.ts'
 import { RetryableError, readFailure, toQueueError } from './failure.ts'
+import { type HostLimit, NoTurnError, type Turn } from './host-limit.ts'
 import { QUEUES, type StemJob, type StemResult } from './jobs.ts'
-import type { Log } from './redis.ts'
+import type { Log, RedisConnection } from './redis.ts'
+import { keepStems } from './retention.ts'
 import { createSeal } from './seal.ts'
 import { sharedWorkerOptions } from './worker-options.ts'
 
@@ -19,11 +20,17 @@ export type Attempt = {
   signal: AbortSignal
   /** Shows how far the download is; `total` is null where the far side does not say. */
   progress: (bytes: number, total: number | null) => void
+  /**
+   * Takes a turn of the host of a link, to be given back when the request is over.
+   *
+   * @throws {NoTurnError} which the download is to end with, unless it has another link
+   */
+  takeTurn: (link: string) => Promise<Turn>
 }
 
 export type StemsWorkerOptions = {
   /** A patient connection; it stays the caller's to close. */
-  redis: Redis
+  redis: RedisConnection
   prefix: string
   /** Stems at once in this process. */
   concurrency: number
@@ -31,6 +38,8 @@ export type StemsWorkerOptions = {
   globalConcurrency: number | undefined
   /** First wait between two attempts. */
   backoffMs: number
+  /** Who gives turns to ask a host, and the name under which those who wait here stand in its line; without, there is always one. */
+  turns?: { limit: HostLimit; queue: string } | undefined
   /** Brings one stem home. Throws StemError. */
   save: (stem: StemJob, attempt: Attempt) => Promise<SavedStem>
   /** Called when a stem is home, before its job ends. May be called again. What it throws costs the stem no attempt. */
@@ -46,6 +55,9 @@ export type StemsWorkerOptions = {
 
 const LONGEST_BACKOFF_MS = 15 * 60_000
 const LONGEST_STORE_WAIT_MS = 60_000
+const LONGEST_BUSY_WAIT_MS = 60_000
+const LONGEST_RETRY_AFTER_MS = 3600_000
+const WORTH_A_WORD_MS = 5000
 const LOGS_PER_JOB = 20
 const PROGRESS_INTERVAL_MS = 500
 
@@ -60,21 +72,31 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
     // A worker that was waiting for a job when it was told to stop takes one more.
     if (leaving || worker.isPaused()) return handBack(job, token)
     const aborted = signal ?? new AbortController().signal
+    const line = standInLine(job)
     try {
       const progress = progressOf(job, onActivity)
       const stem = await seal.openStem(job.data)
-      const saved = await save(stem, { number: job.attemptsMade + 1, signal: aborted, progress })
+      const { takeTurn } = line
+      const saved = await save(stem, { number: job.attemptsMade + 1, signal: aborted, progress, takeTurn })
+      await line.leave()
       const shown = { ...saved, source_url: publicLink(saved.source_url) }
       await options.onSaved?.(job.data, shown).catch(refuseToEnd)
       return { stem: job.data.stem, saved: shown }
     } catch (error) {
       if (aborted.aborted && aborted.reason === SHUTDOWN) return handBack(job, token)
+      if (error instanceof NoTurnError) return awaitTurn(job, error, token)
+      await line.leave()
       if (error instanceof StemError && error.code === 'store') return postpone(job, error, token)
+      if (error instanceof BusyHostError && mayAwaitHost(job)) return awaitHost(job, error, token)
       throw withinDeadline(toQueueError(error), job)
     }
   }
 
-  const leftMs = ({ data }: Job<StemJob, StemResult>): number => deadlineOf(data.receivedAt) - now()
+  const leftMs = ({ data }: StoredStem): number => deadlineOf(data.receivedAt) - now()
+
+  // A job of an older version, which knows no time, has a deadline too where nothing else would end its wait.
+  const mayAwaitHost = ({ data, timestamp }: StoredStem): boolean =>
+    deadlineOf(data.receivedAt ?? new Date(timestamp).toISOString()) > now()
 
   // What the provider has deleted comes back by no patience.
   const withinDeadline = (error: Error, job: Job<StemJob, StemResult>): Error => {
@@ -83,17 +105,65 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
     return toQueueError(new StemError('gone', 'never', `${reason} ${TOO_LATE}`))
   }
 
+  const standInLine = (job: StoredStem) => {
+    const hosts = new Set<string>()
+    const { turns } = options
+    if (!turns) return { takeTurn: async () => FREE_TURN, leave: async () => {} }
+    const waiter = { queue: turns.queue, jobId: job.id as string, priority: job.priority }
+    return {
+      takeTurn: async (link: string): Promise<Turn> => {
+        try {
+          return await turns.limit.take(link, { ...waiter, leftMs: leftMs(job) })
+        } catch (error) {
+          if (error instanceof NoTurnError) hosts.add(error.host)
+          throw error
+        }
+      },
+      // One link's host had no turn, and another link did: nobody is to wait behind a stem that does not come again.
+      leave: async () => {
+        for (const host of hosts) await turns.limit.leave(host, waiter)
+      },
+    }
+  }
+
   // Handed back, not failed: the next worker starts at once and no attempt is spent.
   const handBack = async (job: Job, token?: string): Promise<never> => {
     await job.moveToWait(token)
+    // BullMQ wakes no idle worker for a job with a priority that is moved back, but for one that is given a priority.
+    if (job.priority > 0) await job.changePriority({ priority: job.priority }).catch(() => {})
     throw new WaitingError()
+  }
+
+  const delay = async (job: StoredStem, waitMs: number, token?: string): Promise<never> => {
+    await job.moveToDelayed(Date.now() + (waitBefore(waitMs, leftMs(job)) ?? waitMs), token)
+    throw new DelayedError() // no attempt is spent
+  }
+
+  const awaitTurn = async (job: StoredStem, reason: NoTurnError, token?: string): Promise<never> => {
+    const ownMs = reason.hasAskedOthers ? backoffMs(job.attemptsStarted, options.backoffMs, LONGEST_BUSY_WAIT_MS) : 0
+    const waitMs = Math.max(reason.waitMs, ownMs)
+    if (reason.reason === 'pause' && waitMs > WORTH_A_WORD_MS) await tell(job, reason, waitMs)
+    return delay(job, waitMs, token)
+  }
+
+  // A host that is busy is no fault of the stem either. It waits for as long as the file lives.
+  const awaitHost = async (job: StoredStem, reason: BusyHostError, token?: string): Promise<never> => {
+    const ownMs = backoffMs(job.attemptsStarted, options.backoffMs, LONGEST_BUSY_WAIT_MS)
+    const waitMs = Math.max(ownMs, Math.min(reason.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS))
+    await tell(job, reason, waitMs)
+    return delay(job, waitMs, token)
+  }
+
+  // For eyes on the board only.
+  const tell = async (job: Job, reason: Error, waitMs: number): Promise<void> => {
+    const row = `${new Date().toISOString()} ${reason.message} Next try in ${Math.ceil(waitMs / 1000)} s.`
+    await queue.addJobLog(job.id as string, row, LOGS_PER_JOB).catch(() => {})
   }
 
   // A store that takes nothing is no fault of the stem: it waits, however long, and spends no attempt.
   const postpone = async (job: Job, reason: StemError, token?: string): Promise<never> => {
     const waitMs = backoffMs(job.attemptsStarted, options.backoffMs, LONGEST_STORE_WAIT_MS)
-    const row = `${new Date().toISOString()} ${reason.message} Next try in ${Math.ceil(waitMs / 1000)} s.`
-    await queue.addJobLog(job.id as string, row, LOGS_PER_JOB).catch(() => {}) // for eyes on the board only
+    await tell(job, reason, waitMs)
     await job.moveToDelayed(Date.now() + waitMs, token)
     throw new DelayedError()
   }
@@ -104,6 +174,7 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
     (job, token, signal) => attempt(job, token, signal),
     {
       ...sharedWorkerOptions,
+      ...keepStems(),
       connection: redis,
       prefix,
       autorun: !options.startsPaused,
@@ -124,6 +195,11 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
   })
   for (const event of ['active', 'completed', 'failed'] as const) worker.on(event, onActivity)
   const queue = limitOverAllWorkers(options)
+  options.turns?.limit.serve(options.turns.queue, async (jobId) => {
+    const job = await queue.getJob(jobId)
+    await job?.promote().catch(() => {}) // it runs, or has been woken already
+    return job !== undefined
+  })
 
   return {
     /** Takes no new work; what runs goes on. */
@@ -144,7 +220,11 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
   }
 }
 
+type StoredStem = Job<StemJob, StemResult>
+
 const SHUTDOWN = 'shutdown'
+
+const FREE_TURN: Turn = { leaveAlone: async () => {}, end: async () => {} }
 
 const TOO_LATE = `The ${KEPT_DAYS} days for which the provider keeps files are over, so that it is not tried again.`
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { StemError } from '@stems/domain/errors'
+import { BusyHostError, StemError } from '@stems/domain/errors'
 import { type Job, Queue } from 'bullmq'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
+import { NoTurnError } from '../src/host-limit.ts'
 import { QUEUES, type StemJob, stemJobData, stemJobOptions } from '../src/jobs.ts'
 import { connectPatiently, disconnect } from '../src/redis.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
@@ -13,8 +14,8 @@ const DEADLINE = Date.parse('2026-01-15T00:00:00.000Z')
 const HOUR = 3600_000
 
 /** A worker whose clock stands still at a time before the deadline, and whose far side always fails. */
-const startAt = async (leftMs: number, failure: StemError, { isOld = false } = {}) => {
-  const redis = connectPatiently(inject('redisUrl'), SILENT)
+const startAt = async (leftMs: number, failure: Error, { isOld = false } = {}) => {
+  const redis = connectPatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
   const prefix = `test-${randomUUID()}`
   const queue = new Queue<StemJob>(QUEUES.stems, { connection: redis, prefix })
   let tries = 0
@@ -68,6 +69,27 @@ test('after the deadline a failure is the last: gone, with what happened and why
   const job = await endsAs('failed')
   expect(job.failedReason).toMatch(/^gone: the far side answered 503\. The 14 days .* are over/)
   expect(tries()).toBe(1)
+})
+
+test.each([429, 503] as const)('a host that is busy (%i) is waited for, and spends no attempt', async (status) => {
+  const { endsAs } = await startAt(20 * 24 * HOUR, new BusyHostError(status, 'far.side', HOUR))
+  const job = await endsAs('delayed')
+  expect(job.attemptsMade).toBe(0)
+  expect(job.delay).toBeGreaterThanOrEqual(HOUR - 1000)
+})
+
+test('a host that is busy for longer than the file lives is asked before that, and what it says at the end is final', async () => {
+  const busyHost = new BusyHostError(429, 'far.side', HOUR)
+  expect((await (await startAt(HOUR / 2, busyHost)).endsAs('delayed')).delay).toBeLessThanOrEqual(HOUR / 4)
+  const { failedReason } = await (await startAt(0, busyHost)).endsAs('failed')
+  expect(failedReason).toMatch(/^gone: far\.side answered 429: too many requests\. The 14 days .* are over/)
+})
+
+test('who is to wait for a turn spends no attempt, and no wait ends after the deadline', async () => {
+  const noTurn = new NoTurnError('far.side', 'connections', HOUR)
+  const job = await (await startAt(HOUR / 2, noTurn)).endsAs('delayed')
+  expect([job.attemptsMade, job.delay <= HOUR / 4]).toEqual([0, true])
+  await (await startAt(-HOUR, noTurn)).endsAs('delayed') // it was not asked yet, so nothing is certain
 })
 
 test('a disk that is full is waited for after the deadline too', async () => {
