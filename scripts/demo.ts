@@ -2,9 +2,12 @@
 // provider that serves real mp3 files, and shows what was saved; then what happens when a callback gets lost, and when
 // links have expired. It touches no system that is already running.
 import { resolve } from 'node:path'
+import { redisTargets, redisVariables } from '@stems/config/redis-variables'
 import { createProgressReader } from '@stems/queue/progress'
 import { connectImpatiently, disconnect } from '@stems/queue/redis'
+import { createShards } from '@stems/queue/shards'
 import { openStore, storeFolder } from '@stems/store/open-store'
+import { z } from 'zod'
 import { createRealClock } from '../test/stand-in/gateway/clock.ts'
 import { type StandInGateway, startStandInGateway } from '../test/stand-in/gateway.ts'
 import { type DocumentedPayload, documentedPayload } from '../test/stand-in/payloads.ts'
@@ -32,8 +35,7 @@ const main = async (): Promise<void> => {
   console.log(`ingress, worker and board are running; the board is at ${system.boardUrl} (${login(system)})\n`)
   process.on('SIGINT', () => void system.close().then(() => process.exit(130)))
 
-  const redis = connectImpatiently(system.redisUrl, silent)
-  const progress = createProgressReader(redis, PREFIX)
+  const { shards, progress } = openShards(system.redisUrl)
   const watch = createWatch(openStore(system.storeUrl), progress)
   const folder = storeFolder(system.storeUrl)
   try {
@@ -48,8 +50,7 @@ const main = async (): Promise<void> => {
     }
     process.exitCode = isTrue.every(Boolean) ? 0 : 1
   } finally {
-    await progress.close()
-    disconnect(redis)
+    await Promise.all(shards.all.map((shard) => shard.close()))
     await system.close()
     await Promise.all([provider.close(), gateway.close()])
   }
@@ -101,6 +102,21 @@ const sendCallbacks = async (system: LocalSystem, provider: StandInProvider): Pr
   }
   console.log()
   return tasks
+}
+
+// A task's jobs are in its own shard, where REDIS_URL names several.
+const openShards = (redisUrl: string) => {
+  const targets = redisTargets(z.object(redisVariables).parse({ REDIS_URL: redisUrl }))
+  const shards = createShards(targets, (target) => {
+    const redis = connectImpatiently(target, silent)
+    const reader = createProgressReader(redis, PREFIX)
+    const close = async () => {
+      await reader.close()
+      disconnect(redis)
+    }
+    return { read: reader.read, close }
+  })
+  return { shards, progress: { read: (taskId: string) => shards.of(taskId).read(taskId) } }
 }
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {} }

@@ -1,9 +1,13 @@
 // npm run expect -- <task_id> …: registers tasks that were paid for, so that they come home without their callback too.
 import { configOrExit, readEnvironment } from '@stems/config/environment'
+import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { storeOptions, storeVariables } from '@stems/config/store-variables'
 import { commonVariables } from '@stems/config/variables'
 import { taskIdSchema } from '@stems/domain/task-id'
+import { createShardSubmitter } from '@stems/queue/shard-submitter'
+import { createShards } from '@stems/queue/shards'
 import { createSubmitter } from '@stems/queue/submit'
-import { openStore } from '@stems/store/open-store'
+import { isStoreUrl, openStore, STORE_URL_FORM } from '@stems/store/open-store'
 import { z } from 'zod'
 import { withLocalRedis } from './local-files.ts'
 import { DEADLINE_MS, withRedis } from './with-redis.ts'
@@ -15,24 +19,33 @@ const ANSWERS = {
   known: 'is known: its callback has come already, or it is home',
 }
 
-const variables = z.object({ ...commonVariables, STORE_URL: z.string().default('file:./data/stems') })
+const variables = z.object({
+  ...commonVariables,
+  ...redisVariables,
+  STORE_URL: z.string().refine(isStoreUrl, STORE_URL_FORM).default('file:./data/stems'),
+  ...storeVariables,
+})
 
 const main = async (taskIds: string[]): Promise<void> => {
   if (taskIds.length === 0) throw new Error(USAGE)
   for (const taskId of taskIds) {
     if (!taskIdSchema.safeParse(taskId).success) throw new Error(`${JSON.stringify(taskId)} is no task id`)
   }
-  const config = configOrExit(() => readEnvironment(variables, withLocalRedis(process.env)))
-  const store = openStore(config.STORE_URL)
-  await withRedis(config.REDIS_URL, async (redis) => {
-    const submitter = createSubmitter({ redis, prefix: config.QUEUE_PREFIX, deadlineMs: DEADLINE_MS })
+  const config = configOrExit(() => readEnvironment(variables, withLocalRedis(process.env), redisProblems))
+  const store = openStore(config.STORE_URL, storeOptions(config))
+  await withRedis(redisTargets(config), async ({ all }) => {
+    const shards = createShards(all, ({ name, redis }) => ({
+      name,
+      submitter: createSubmitter({ redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS }),
+    }))
+    const submitter = createShardSubmitter(shards)
     try {
       for (const taskId of taskIds) {
         const isHome = async () => (await store.readManifest(taskId))?.status === 'complete'
         console.log(`${taskId} ${ANSWERS[await submitter.expect(taskId, isHome)]}`)
       }
     } finally {
-      await submitter.close()
+      await Promise.all(shards.all.map((shard) => shard.submitter.close()))
     }
   })
 }

@@ -1,27 +1,34 @@
 // npm run replay: drives separations again, or tries again what the quarantine holds or could not be announced; see USAGE.
 import { configOrExit, readEnvironment } from '@stems/config/environment'
+import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { storeOptions, storeVariables } from '@stems/config/store-variables'
 import { commonVariables } from '@stems/config/variables'
 import { separationOfManifest } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { createNotifications } from '@stems/queue/notifications'
 import { createQuarantine } from '@stems/queue/quarantine'
-import { awaitReady, connectImpatiently, disconnect } from '@stems/queue/redis'
-import { createSubmitter, type Submitter } from '@stems/queue/submit'
-import { openStore } from '@stems/store/open-store'
+import { createShardSubmitter, type TaskSubmitter } from '@stems/queue/shard-submitter'
+import { createShards } from '@stems/queue/shards'
+import { createSubmitter } from '@stems/queue/submit'
+import { isStoreUrl, openStore, STORE_URL_FORM } from '@stems/store/open-store'
 import type { StemStore } from '@stems/store/stem-store'
 import { z } from 'zod'
 import { withLocalRedis } from './local-files.ts'
 import { releaseQuarantine } from './replay/release-quarantine.ts'
 import { sendNotificationsAgain } from './replay/send-notifications-again.ts'
+import { DEADLINE_MS, withRedis } from './with-redis.ts'
 
 const USAGE = `usage: npm run replay -- <task_id> …                   drives separations again; what is home is not fetched again
        npm run replay -- quarantine [<task_id> …]      tries again what the quarantine holds, after an upgrade
        npm run replay -- notifications [<task_id> …]   sends notifications again that failed
        npm run replay -- -- quarantine                 drives the separation whose task id is «quarantine»`
 
-const variables = z.object({ ...commonVariables, STORE_URL: z.string().default('file:./data/stems') })
-
-const DEADLINE_MS = 5000
+const variables = z.object({
+  ...commonVariables,
+  ...redisVariables,
+  STORE_URL: z.string().refine(isStoreUrl, STORE_URL_FORM).default('file:./data/stems'),
+  ...storeVariables,
+})
 
 const ANSWERS = {
   driven: 'is being worked on again',
@@ -34,28 +41,37 @@ const main = async (args: string[]): Promise<void> => {
   const isVerb = verb === 'quarantine' || verb === 'notifications'
   const taskIds = isVerb || verb === '--' ? rest : args
   if (!isVerb && taskIds.length === 0) throw new Error(USAGE)
-  const config = configOrExit(() => readEnvironment(variables, withLocalRedis(process.env)))
-  const redis = connectImpatiently(config.REDIS_URL, { debug: () => {}, info: () => {}, warn: () => {} })
-  const room = { redis, prefix: config.QUEUE_PREFIX, deadlineMs: DEADLINE_MS }
-  const submitter = createSubmitter(room)
-  const quarantine = createQuarantine(room)
-  const notifications = createNotifications(room)
+  const config = configOrExit(() => readEnvironment(variables, withLocalRedis(process.env), redisProblems))
   const print = (line: string) => console.log(line)
-  try {
-    await awaitReady(redis, DEADLINE_MS)
-    if (redis.status !== 'ready')
-      throw new Error('Redis does not answer: start the system, or set REDIS_URL to its Redis')
-    let done: boolean
-    if (verb === 'quarantine') done = await releaseQuarantine({ quarantine, submitter, taskIds, print })
-    else if (verb === 'notifications') done = await sendNotificationsAgain({ notifications, taskIds, print })
-    else done = await replayAll({ submitter, store: openStore(config.STORE_URL), taskIds })
-    if (!done) process.exitCode = 1
-  } finally {
-    await submitter.close()
-    await quarantine.close()
-    await notifications.close()
-    disconnect(redis)
-  }
+  await withRedis(redisTargets(config), async ({ all }) => {
+    const shards = createShards(all, ({ name, redis }) => {
+      const room = { redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS }
+      return {
+        name,
+        submitter: createSubmitter(room),
+        quarantine: createQuarantine(room),
+        notifications: createNotifications(room),
+      }
+    })
+    const submitter = createShardSubmitter(shards)
+    const [quarantines, notifications] = [
+      shards.all.map((shard) => shard.quarantine),
+      shards.all.map((shard) => shard.notifications),
+    ]
+    try {
+      let done: boolean
+      if (verb === 'quarantine') done = await releaseQuarantine({ quarantines, submitter, taskIds, print })
+      else if (verb === 'notifications') done = await sendNotificationsAgain({ notifications, taskIds, print })
+      else done = await replayAll({ submitter, store: openStore(config.STORE_URL, storeOptions(config)), taskIds })
+      if (!done) process.exitCode = 1
+    } finally {
+      for (const shard of shards.all) {
+        await shard.submitter.close()
+        await shard.quarantine.close()
+        await shard.notifications.close()
+      }
+    }
+  })
 }
 
 const replayAll = async ({
@@ -63,7 +79,7 @@ const replayAll = async ({
   store,
   taskIds,
 }: {
-  submitter: Submitter
+  submitter: TaskSubmitter
   store: StemStore
   taskIds: string[]
 }): Promise<boolean> => {

@@ -1,6 +1,7 @@
 // npm run separate: buys a separation, has its callback sent here, and registers its task; see USAGE.
 import { configOrExit, readEnvironment } from '@stems/config/environment'
 import { buyerVariables, providerProblems } from '@stems/config/provider-variables'
+import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
 import { commonVariables } from '@stems/config/variables'
 import { createHostAsk } from '@stems/outgoing/host-ask'
 import { createProviderApi } from '@stems/provider/provider-api'
@@ -9,6 +10,8 @@ import { ORDER_TYPES } from '@stems/provider/purchase'
 import { createSeller, type SellerOrder } from '@stems/provider/seller'
 import { createAskLimit, PROVIDER_TURNS } from '@stems/queue/ask-limit'
 import { createPurchases, type PurchaseAnswer } from '@stems/queue/purchases'
+import { createShardSubmitter } from '@stems/queue/shard-submitter'
+import { createShards } from '@stems/queue/shards'
 import { createSubmitter } from '@stems/queue/submit'
 import { z } from 'zod'
 import { withLocalRedis, withLocalToken } from './local-files.ts'
@@ -18,22 +21,27 @@ const USAGE = `usage: npm run separate -- <source_task_id> <audio_id> <type> [<s
        buys the separation of a song: type is ${ORDER_TYPES.join(', ')}
        --again buys it although the same was bought, or may have been bought, before`
 
-const variables = z.object({ ...commonVariables, ...buyerVariables })
+const variables = z.object({ ...commonVariables, ...redisVariables, ...buyerVariables })
 
 const main = async (args: string[]): Promise<void> => {
   const again = args.includes('--again')
   const order = readOrder(args.filter((arg) => arg !== '--again'))
   const config = configOrExit(() =>
-    readEnvironment(variables, withLocalToken(withLocalRedis(process.env)), providerProblems),
+    readEnvironment(variables, withLocalToken(withLocalRedis(process.env)), (given) => [
+      ...providerProblems(given),
+      ...redisProblems(given),
+    ]),
   )
   const { PROVIDER_API_URL: apiUrl, PROVIDER_API_KEY: apiKey, PUBLIC_URL: publicUrl } = config
   if (!apiUrl || !apiKey || !publicUrl) {
     throw new Error('nothing can be bought without PROVIDER_API_URL, PROVIDER_API_KEY and PUBLIC_URL')
   }
-  await withRedis(config.REDIS_URL, async (redis) => {
-    const room = { redis, prefix: config.QUEUE_PREFIX, deadlineMs: DEADLINE_MS }
-    const submitter = createSubmitter(room)
-    const takeTurn = createAskLimit({ ...room, ...PROVIDER_TURNS })
+  await withRedis(redisTargets(config), async ({ all }) => {
+    const shards = createShards(all, ({ name, redis }) => {
+      const room = { redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS }
+      return { name, room, submitter: createSubmitter(room) }
+    })
+    const takeTurn = createAskLimit({ ...shards.of('limits').room, ...PROVIDER_TURNS })
     const ask = createHostAsk({ url: apiUrl, allowPrivate: config.DOWNLOAD_ALLOW_PRIVATE, setting: 'PROVIDER_API_URL' })
     const { buy } = createProviderApi({
       provider: config.PROVIDER ?? providerOf(apiUrl),
@@ -45,15 +53,15 @@ const main = async (args: string[]): Promise<void> => {
       },
     })
     const { purchase, close } = createPurchases<SellerOrder>({
-      ...room,
-      expect: submitter.expect,
+      ...shards.of('purchases').room,
+      expect: createShardSubmitter(shards).expect,
       buy: createSeller({ buy, publicUrl, token: config.CALLBACK_TOKENS[0] }),
     })
     try {
       tell(await purchase(order, { again }))
     } finally {
       close()
-      await submitter.close()
+      await Promise.all(shards.all.map(({ submitter }) => submitter.close()))
     }
   })
 }

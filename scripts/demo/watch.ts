@@ -7,7 +7,7 @@ export type Watch = (taskId: string) => Promise<Manifest>
 
 /** One line for each stem when it starts, is half way, and ends: readable in a terminal, a log and a pipe alike. */
 export const createWatch =
-  (store: StemStore, progress: ProgressReader): Watch =>
+  (store: StemStore, progress: Pick<ProgressReader, 'read'>): Watch =>
   async (taskId) => {
     const shown = new Map<string, number>()
     for (;;) {

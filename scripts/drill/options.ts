@@ -1,12 +1,20 @@
 import { parseArgs } from 'node:util'
 
-export type DrillOptions = { callbacks: number; seed: string; minutes: number; workers: number; disk: boolean }
+export type DrillOptions = {
+  callbacks: number
+  seed: string
+  minutes: number
+  workers: number
+  shards: number
+  disk: boolean
+}
 
 export const HELP = `npm run drill -- [options]
   --callbacks N   how many tasks are called back about (300)
   --seed TEXT     repeats a run: the same callbacks, moods and faults (drawn unless given)
   --minutes M     for how long faults happen (half a second per callback; at least half a minute, at most ten)
   --workers N     (2)
+  --shards N      independent Redis, each with tasks of its own (1)
   --no-disk       leaves out the small disk that fills up`
 
 /**
@@ -22,6 +30,7 @@ export const readOptions = (args: string[]): DrillOptions | 'help' => {
       seed: { type: 'string' },
       minutes: { type: 'string' },
       workers: { type: 'string', default: '2' },
+      shards: { type: 'string', default: '1' },
       disk: { type: 'boolean', default: true },
       help: { type: 'boolean', default: false },
     },
@@ -33,6 +42,7 @@ export const readOptions = (args: string[]): DrillOptions | 'help' => {
     seed: values.seed ?? `${Math.floor(Math.random() * 1e6)}`,
     minutes: values.minutes === undefined ? usualMinutes(callbacks) : positive('minutes', values.minutes),
     workers: wholeNumber('workers', values.workers),
+    shards: wholeNumber('shards', values.shards),
     disk: values.disk,
   }
 }

@@ -5,7 +5,7 @@ export type FaultKind = 'kill worker' | 'pause worker' | 'kill ingress' | 'kill 
 /** Something bad that happens to one target for a time. */
 export type PlannedFault = { kind: FaultKind; target: string; atMs: number; forMs: number }
 
-export type FaultTargets = { workers: string[]; ingresses: string[]; redis: string; disk: string | undefined }
+export type FaultTargets = { workers: string[]; ingresses: string[]; redis: string[]; disk: string | undefined }
 
 const RECOVERY_MS = 2500 // a process that has just been started is left alone for so long
 
@@ -62,5 +62,5 @@ const firstOf = <T, R>(things: readonly T[], look: (thing: T) => R | undefined):
 const targetsOf = (kind: FaultKind, { workers, ingresses, redis, disk }: FaultTargets): string[] => {
   if (kind === 'kill worker' || kind === 'pause worker') return workers
   if (kind === 'kill ingress') return ingresses
-  return kind === 'fill disk' ? (disk ? [disk] : []) : [redis]
+  return kind === 'fill disk' ? (disk ? [disk] : []) : redis
 }

@@ -4,11 +4,16 @@ import { PREFIX } from './system-under-drill.ts'
 
 const UNDER_WAY = ['waiting', 'active', 'delayed', 'waiting-children', 'prioritized'] as const
 
-/** What the queues hold, as anybody may look. */
-export const watchQueues = (redisUrl: string) => {
-  const redis = connectImpatiently(redisUrl, { debug: () => {}, info: () => {}, warn: () => {} })
-  const queues = createBoardQueues({ redis, prefix: PREFIX })
-  const worked = [queues.separations, queues.stems]
+/** What the queues of all shards hold, as anybody may look. */
+export const watchQueues = (redisUrls: string[]) => {
+  const shards = redisUrls.map((url) => {
+    const redis = connectImpatiently(
+      { name: url, url: url.replace(/#.*$/, '') },
+      { debug: () => {}, info: () => {}, warn: () => {} },
+    )
+    return { redis, queues: createBoardQueues({ redis, prefix: PREFIX }) }
+  })
+  const worked = shards.flatMap(({ queues }) => [queues.separations, queues.stems])
   return {
     /** Jobs that have not ended, by queue and state; `undefined` while Redis is away. */
     underWay: async (): Promise<Record<string, number> | undefined> => {
@@ -17,7 +22,9 @@ export const watchQueues = (redisUrl: string) => {
         const found = worked.flatMap((queue, at) =>
           Object.entries(counts[at] ?? {}).map(([state, jobs]) => [`${queue.name} ${state}`, jobs] as const),
         )
-        return Object.fromEntries(found.filter(([, jobs]) => jobs > 0))
+        const sums: Record<string, number> = {}
+        for (const [what, jobs] of found) if (jobs > 0) sums[what] = (sums[what] ?? 0) + jobs
+        return sums
       } catch {
         return undefined
       }
@@ -29,12 +36,14 @@ export const watchQueues = (redisUrl: string) => {
     },
     /** The tasks of which the quarantine keeps a payload. */
     quarantined: async (): Promise<Set<string>> => {
-      const jobs = await queues.quarantine.getJobs(['waiting', 'completed', 'failed'])
-      return new Set(jobs.map((job) => job.data.taskId as string))
+      const jobs = shards.map(({ queues }) => queues.quarantine.getJobs(['waiting', 'completed', 'failed']))
+      return new Set((await Promise.all(jobs)).flat().map((job) => job.data.taskId as string))
     },
     close: async (): Promise<void> => {
-      await queues.close()
-      disconnect(redis)
+      for (const { queues, redis } of shards) {
+        await queues.close()
+        disconnect(redis)
+      }
     },
   }
 }

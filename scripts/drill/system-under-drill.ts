@@ -6,11 +6,12 @@ import { freePort } from '../ports.ts'
 import { NoRedisError } from '../private-redis.ts'
 import { createKillableProcess, type KillableProcess } from './killable-process.ts'
 
-export type SystemOptions = { folder: string; storeFolder: string; workers: number; ingresses: number }
+export type SystemOptions = { folder: string; storeFolder: string; workers: number; ingresses: number; shards: number }
 
 export type SystemUnderDrill = {
-  redis: KillableProcess
-  redisUrl: string
+  /** One per shard. */
+  redis: KillableProcess[]
+  redisUrls: string[]
   ingresses: { process: KillableProcess; callbackUrl: () => string | undefined; spoolFolder: string }[]
   workers: { process: KillableProcess; url: () => string | undefined }[]
   all: KillableProcess[]
@@ -22,28 +23,29 @@ export type SystemUnderDrill = {
 export const PREFIX = 'stemkeeper-drill'
 const TOKEN = 'a-token-for-the-drill'
 
-/** The real apps as processes of their own, and a Redis of their own whose data stays when it is killed. */
+/** The real apps as processes of their own, and Redis of their own whose data stays when they are killed. */
 export const createSystemUnderDrill = async (options: SystemOptions): Promise<SystemUnderDrill> => {
   const { folder, storeFolder } = options
-  const redisPort = await freePort()
-  const redisUrl = `redis://127.0.0.1:${redisPort}`
+  const redisNames = options.shards === 1 ? ['redis'] : named('redis', options.shards)
+  const redisAt = await Promise.all(redisNames.map(async (name) => ({ name, port: await freePort() })))
+  const redisUrls = redisAt.map(({ name, port }) => `redis://127.0.0.1:${port}#${name}`)
   const env = {
     PATH: process.env.PATH,
     HOST: '127.0.0.1',
-    REDIS_URL: redisUrl,
+    REDIS_URL: redisUrls.join(','),
     QUEUE_PREFIX: PREFIX,
     STORE_URL: `file:${storeFolder}`,
   }
-  const redis = createRedis(folder, redisPort)
+  const redis = redisAt.map(({ name, port }) => createRedis(name, folder, port))
   const ingresses = named('ingress', options.ingresses).map((name) => createIngress(name, folder, env))
   const workers = named('worker', options.workers).map((name) => createWorker(name, folder, env))
-  const all = [...ingresses.map((ingress) => ingress.process), ...workers.map((worker) => worker.process), redis]
+  const all = [...ingresses.map((ingress) => ingress.process), ...workers.map((worker) => worker.process), ...redis]
   process.once('exit', () => {
     for (const one of all) one.killNow() // nothing outlives the drill, whatever ended it
   })
   return {
     redis,
-    redisUrl,
+    redisUrls,
     ingresses,
     workers,
     all,
@@ -58,20 +60,20 @@ export const createSystemUnderDrill = async (options: SystemOptions): Promise<Sy
 
 const named = (name: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${name}-${n + 1}`)
 
-const createRedis = (folder: string, port: number): KillableProcess => {
+const createRedis = (name: string, folder: string, port: number): KillableProcess => {
   const program = ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0)
   if (!program) throw new NoRedisError()
-  const data = join(folder, 'redis')
+  const data = join(folder, name)
   mkdirSync(data, { recursive: true })
   return createKillableProcess({
-    name: 'redis',
+    name,
     command: program,
     args: [
       ...['--port', `${port}`, '--bind', '127.0.0.1', '--dir', data, '--save', ''],
       ...['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction'],
     ],
     env: { PATH: process.env.PATH },
-    logFile: join(folder, 'redis.log'),
+    logFile: join(folder, `${name}.log`),
     isReady: (line) => line.includes('Ready to accept connections'),
   })
 }

@@ -38,6 +38,11 @@ const CANNOT_LIST =
   'Redis is away, so nothing can be listed right now. Files that were saved can still be opened by their links.'
 const REDIS_AWAY: Record<string, string> = { GET: CANNOT_LIST, HEAD: CANNOT_LIST }
 
+const wordsOf = (shard: string | undefined): string | undefined =>
+  shard === undefined
+    ? undefined
+    : `Redis is away for the shard ${shard}, to which this separation belongs. Its files that were saved can still be opened by their links.`
+
 const isForProgram = ({ url, headers }: FastifyRequest): boolean =>
   /^\/(queues\/)?api\//.test(url) || /^bearer /i.test(headers.authorization ?? '')
 
@@ -49,7 +54,9 @@ export const sendError = (error: FastifyError, request: FastifyRequest, reply: F
       request,
       reply,
       503,
-      REDIS_AWAY[request.method] ?? 'Redis is away, so nothing can be done right now. Send it again in a while.',
+      wordsOf(error.shard) ??
+        REDIS_AWAY[request.method] ??
+        'Redis is away, so nothing can be done right now. Send it again in a while.',
     )
   }
   if (hasZodFastifySchemaValidationErrors(error)) {

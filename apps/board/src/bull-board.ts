@@ -3,7 +3,10 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
 import type { BoardQueues } from '@stems/queue/board-queues'
 import type { FastifyInstance } from 'fastify'
+import { boardQueueName } from './job-href.ts'
 import { loosenForBullBoard } from './security-headers.ts'
+
+type BoardShard = { name: string; queues: BoardQueues; isReady: () => boolean }
 
 const BASE_PATH = '/queues'
 
@@ -14,13 +17,11 @@ const DESCRIPTIONS = {
   notifications: 'One job per event that the app behind NOTIFY_URL is told. /notifications sends again what failed.',
 }
 
-/** Adds Bull Board for all queues, to look at only: a stem retried there would leave its manifest behind. */
-export const addBullBoard = async (app: FastifyInstance, queues: BoardQueues): Promise<void> => {
+/** Adds Bull Board for all queues of all shards that are there, to look at only: a stem retried there would leave its manifest behind. */
+export const addBullBoard = async (app: FastifyInstance, shards: readonly BoardShard[]): Promise<void> => {
   const adapter = new LookOnlyAdapter().setBasePath(BASE_PATH)
   createBullBoard({
-    queues: (['separations', 'stems', 'quarantine', 'notifications'] as const).map(
-      (name) => new BullMQAdapter(queues[name], { readOnlyMode: true, description: DESCRIPTIONS[name] }),
-    ),
+    queues: shards.flatMap((shard) => NAMES.map((name) => adapterOf(name, shard, shards.length > 1))),
     serverAdapter: adapter,
     options: {
       uiConfig: {
@@ -36,6 +37,20 @@ export const addBullBoard = async (app: FastifyInstance, queues: BoardQueues): P
     scope.register(adapter.registerPlugin(), { prefix: BASE_PATH })
     added()
   })
+}
+
+const NAMES = ['separations', 'stems', 'quarantine', 'notifications'] as const
+
+// One that cannot be read would take the whole page with it.
+const adapterOf = (
+  name: (typeof NAMES)[number],
+  { name: shard, queues, isReady }: BoardShard,
+  areSeveral: boolean,
+): BullMQAdapter => {
+  const prefix = areSeveral ? boardQueueName('', shard) : ''
+  const adapter = new BullMQAdapter(queues[name], { readOnlyMode: true, description: DESCRIPTIONS[name], prefix })
+  if (areSeveral) adapter.setVisibilityGuard(isReady)
+  return adapter
 }
 
 // In its read-only mode its routes for changes are there all the same, and some answer 200 and do nothing.

@@ -1,8 +1,10 @@
 import { readEnvironment } from '@stems/config/environment'
 import { buyerVariables, providerProblems } from '@stems/config/provider-variables'
+import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { storeOptions, storeProblems, storeVariables } from '@stems/config/store-variables'
 import { commonVariables, list, port, proxies } from '@stems/config/variables'
 import { providerOf } from '@stems/provider/provider-name'
-import { isStoreUrl } from '@stems/store/open-store'
+import { isStoreUrl, STORE_URL_FORM } from '@stems/store/open-store'
 import { z } from 'zod'
 import type { Login } from './login.ts'
 
@@ -40,10 +42,12 @@ const keys = () =>
 
 const variables = z.object({
   ...commonVariables,
+  ...redisVariables,
   HOST: z.string().default('127.0.0.1'),
   PORT: port().default(3001),
   TRUSTED_PROXIES: proxies(),
-  STORE_URL: z.string().refine(isStoreUrl, 'must be file:DIR').default('file:./data/stems'),
+  STORE_URL: z.string().refine(isStoreUrl, STORE_URL_FORM).default('file:./data/stems'),
+  ...storeVariables,
   BOARD_USER: user().default(ADMIN),
   BOARD_PASSWORD: password(),
   BOARD_VIEWER_USER: user().default(VIEWER),
@@ -63,16 +67,22 @@ const ONE_NAME = 'BOARD_VIEWER_USER: must differ from BOARD_USER, or nobody coul
 export const readConfig = (env: NodeJS.ProcessEnv) => {
   const config = readEnvironment(variables, env, (given) => {
     const isOneName = (given.BOARD_USER ?? ADMIN) === (given.BOARD_VIEWER_USER ?? VIEWER)
-    return [...(given.BOARD_VIEWER_PASSWORD !== undefined && isOneName ? [ONE_NAME] : []), ...providerProblems(given)]
+    return [
+      ...(given.BOARD_VIEWER_PASSWORD !== undefined && isOneName ? [ONE_NAME] : []),
+      ...storeProblems(given),
+      ...providerProblems(given),
+      ...redisProblems(given),
+    ]
   })
   return {
-    redisUrl: config.REDIS_URL,
-    queuePrefix: config.QUEUE_PREFIX,
+    redis: redisTargets(config),
+    queuePrefix: queuePrefix(config),
     logLevel: config.LOG_LEVEL,
     host: config.HOST,
     port: config.PORT,
     trustedProxies: config.TRUSTED_PROXIES,
     storeUrl: config.STORE_URL,
+    storeOptions: storeOptions(config),
     apiKeys: config.API_KEYS,
     shop: shopOf(config),
     user: config.BOARD_USER,

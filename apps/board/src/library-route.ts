@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import type { Quarantine } from '@stems/queue/quarantine'
 import type { FastifyInstance } from 'fastify'
 import { sendPage } from './answers.ts'
 import type { Library } from './library.ts'
 import { readPageNumber } from './page-number.ts'
 import { libraryPage } from './pages/library-page.ts'
+import type { QuarantineDesk } from './quarantine-desk.ts'
 
 const stylesheet = readFileSync(new URL('./pages/style.css', import.meta.url), 'utf8')
 
@@ -12,7 +12,7 @@ const stylesheet = readFileSync(new URL('./pages/style.css', import.meta.url), '
 export const addLibraryRoute = (
   app: FastifyInstance,
   library: Library,
-  quarantine: Pick<Quarantine, 'count'>,
+  quarantine: Pick<QuarantineDesk, 'count'>,
 ): void => {
   app.get('/', async (request, reply) => {
     const [page, quarantined] = await Promise.all([

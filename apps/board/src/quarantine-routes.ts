@@ -1,5 +1,4 @@
 import { taskIdSchema } from '@stems/domain/task-id'
-import type { QuarantineEntry } from '@stems/queue/quarantine'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { sendFailure, sendPage } from './answers.ts'
@@ -7,7 +6,8 @@ import type { DocumentedApp } from './documented.ts'
 import { readPageNumber } from './page-number.ts'
 import { quarantinePage } from './pages/quarantine-page.ts'
 import { actionProblems, commonProblems, problemResponse } from './problem.ts'
-import type { QuarantineDesk, ReleaseCounts } from './quarantine-desk.ts'
+import type { HeldEntry, QuarantineDesk } from './quarantine-desk.ts'
+import { shardsAway, shardsAwaySchema } from './shards-away.ts'
 
 const count = z
   .string()
@@ -39,6 +39,7 @@ const listSchema = {
       pages: z.number().int(),
       total: z.number().int(),
       entries: z.array(entrySchema),
+      shards_away: shardsAwaySchema,
     }),
     400: problemResponse('A page that makes no sense'),
     ...commonProblems,
@@ -49,7 +50,13 @@ const releaseAllSchema = {
   summary: 'Tries the quarantine again',
   response: {
     200: z
-      .object({ accepted: z.number(), duplicate: z.number(), unreadable: z.number(), unconfirmed: z.number() })
+      .object({
+        accepted: z.number(),
+        duplicate: z.number(),
+        unreadable: z.number(),
+        unconfirmed: z.number(),
+        shards_away: shardsAwaySchema,
+      })
       .describe('How many came to which end; `unreadable` and `unconfirmed` ones stay'),
     404: problemResponse('The quarantine holds nothing of this task'),
     ...actionProblems,
@@ -66,10 +73,10 @@ export const addQuarantinePage = (app: FastifyInstance, desk: QuarantineDesk): v
   })
   for (const path of ['/quarantine/release', '/quarantine/:taskId/release']) {
     app.post(path, { config: { changes: true } }, async (request, reply) => {
-      const counts = await release(desk, request)
-      if (!counts) return sendFailure(request, reply, 404, NOT_HELD)
+      const released = await release(desk, request)
+      if (!released) return sendFailure(request, reply, 404, NOT_HELD)
       return reply.redirect(
-        `/quarantine?${new URLSearchParams(Object.entries(counts).map(([name, n]): [string, string] => [name, `${n}`]))}`,
+        `/quarantine?${new URLSearchParams(Object.entries(released.counts).map(([name, n]): [string, string] => [name, `${n}`]))}`,
         303,
       )
     })
@@ -79,34 +86,38 @@ export const addQuarantinePage = (app: FastifyInstance, desk: QuarantineDesk): v
 /** Adds the quarantine for programs. */
 export const addQuarantineRoutes = (app: DocumentedApp, desk: QuarantineDesk): void => {
   app.get('/api/quarantine', { schema: listSchema }, async (request) => {
-    const held = await desk.page(request.query.page)
-    return { ...held, entries: held.entries.map(toApi) }
+    const { away, ...held } = await desk.page(request.query.page)
+    return { ...held, entries: held.entries.map(toApi), ...shardsAway(away) }
   })
   const changes = { config: { changes: true } }
   app.post('/api/quarantine/release', { schema: releaseAllSchema, ...changes }, async (request, reply) => {
-    const counts = await release(desk, request)
-    return counts ?? sendFailure(request, reply, 404, NOT_HELD)
+    const released = await release(desk, request)
+    return released ? toReleased(released) : sendFailure(request, reply, 404, NOT_HELD)
   })
   app.post('/api/quarantine/:taskId/release', { schema: releaseOneSchema, ...changes }, async (request, reply) => {
-    const counts = await release(desk, request)
-    return counts ?? sendFailure(request, reply, 404, NOT_HELD)
+    const released = await release(desk, request)
+    return released ? toReleased(released) : sendFailure(request, reply, 404, NOT_HELD)
   })
 }
 
+type Outcome = Awaited<ReturnType<QuarantineDesk['release']>>
+
 /** `undefined` when the task that is named has nothing in quarantine. */
-const release = async (desk: QuarantineDesk, request: FastifyRequest): Promise<ReleaseCounts | undefined> => {
+const release = async (desk: QuarantineDesk, request: FastifyRequest): Promise<Outcome | undefined> => {
   const { taskId } = (request.params ?? {}) as { taskId?: string }
   if (taskId !== undefined && !taskIdSchema.safeParse(taskId).success) return undefined
-  const counts = await desk.release(taskId)
+  const { counts, away } = await desk.release(taskId)
   const tried = Object.values(counts).reduce((sum, n) => sum + n, 0)
-  if (taskId !== undefined && tried === 0) return undefined
+  if (taskId !== undefined && tried === 0 && away.length === 0) return undefined
   request.log.info({ taskId, ...counts }, 'quarantine.released')
-  return counts
+  return { counts, away }
 }
+
+const toReleased = ({ counts, away }: Outcome) => ({ ...counts, ...shardsAway(away) })
 
 const NOT_HELD = 'The quarantine holds nothing of this task.'
 
-const toApi = ({ id, kind = 'shape', taskId, reason, receivedAt, payload }: QuarantineEntry) => ({
+const toApi = ({ id, kind = 'shape', taskId, reason, receivedAt, payload }: HeldEntry) => ({
   id,
   kind,
   task_id: taskId,

@@ -36,15 +36,13 @@ export type ServerOptions = {
   /** How events are sent; the usual ones where they are left out. */
   eventLimits?: EventLimits
   store: StemStore
-  queues: BoardQueues
-  isReady: () => boolean
+  shards: readonly { name: string; queues: BoardQueues; isReady: () => boolean }[]
   log: Log
 }
 
 /** The HTTP server, not yet listening. */
 export const createServer = async (options: ServerOptions) => {
-  const { logins, apiKeys, trustedProxies, library, quarantine, replay, registering, store, queues, isReady, log } =
-    options
+  const { logins, apiKeys, trustedProxies, library, quarantine, replay, registering, store, shards, log } = options
   const app: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -69,7 +67,7 @@ export const createServer = async (options: ServerOptions) => {
   await addLogin(app, logins, apiKeys)
   addActionGuard(app)
   leaveNoConnectionBehind(app)
-  addOpenHealthRoutes(app, isReady)
+  addOpenHealthRoutes(app, () => shards.some(({ isReady }) => isReady()))
   addLibraryRoute(app, library, quarantine)
   addRegisterForm(app, registering)
   addReplayButton(app, replay)
@@ -84,7 +82,7 @@ export const createServer = async (options: ServerOptions) => {
     addNotificationsRoutes(api, options.notifications)
     addFilesRoute(api, store)
   })
-  await addBullBoard(app, queues)
+  await addBullBoard(app, shards)
   return app
 }
 

@@ -7,13 +7,14 @@ import { announceRandomPassword } from '../src/random-password.ts'
 
 test('nothing needs to be set', () => {
   expect(readConfig({})).toEqual({
-    redisUrl: 'redis://127.0.0.1:6379',
+    redis: [{ name: '127.0.0.1:6379/0', url: 'redis://127.0.0.1:6379', minReplicas: 0 }],
     apiKeys: [],
     queuePrefix: 'stemkeeper',
     logLevel: 'info',
     host: '127.0.0.1',
     port: 3001,
     storeUrl: 'file:./data/stems',
+    storeOptions: { s3: { forcePathStyle: false }, partsFolder: './data/parts' },
     user: 'admin',
     password: undefined,
     trustedProxies: [],

@@ -5,13 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
-import { createBoardQueues } from '@stems/queue/board-queues'
-import { createListing } from '@stems/queue/listing'
-import { createNotifications } from '@stems/queue/notifications'
-import { createProgressReader } from '@stems/queue/progress'
-import { createQuarantine } from '@stems/queue/quarantine'
-import { connectImpatiently, disconnect } from '@stems/queue/redis'
-import { createSubmitter } from '@stems/queue/submit'
+import { createShards } from '@stems/queue/shards'
 import { createFileStore } from '@stems/store/file-store'
 import { createLog } from '@stems/telemetry/log'
 import type { FastifyInstance } from 'fastify'
@@ -23,6 +17,7 @@ import { createQuarantineDesk } from '../src/quarantine-desk.ts'
 import type { Purchase } from '../src/register-route.ts'
 import { createReplay } from '../src/replay-route.ts'
 import { createServer } from '../src/server.ts'
+import { openShard } from '../src/shard.ts'
 
 export const LOGIN: Login = { user: 'admin', password: 'pässword: with colons', role: 'admin' }
 export const VIEWER: Login = { user: 'viewer', password: 'only for looking', role: 'viewer' }
@@ -59,15 +54,10 @@ export const startBoard = async (
   })
   const log = createLog('board', 'debug', destination)
   const store = createFileStore(root)
-  const redis = connectImpatiently(redisUrl, log)
-  const room = { redis, prefix, deadlineMs: 1500 }
-  const listing = createListing(room)
-  const progress = createProgressReader(redis, prefix)
-  const queues = createBoardQueues(room)
-  const library = createLibrary({ listing, progress, store, log })
-  const submitter = createSubmitter(room)
-  const quarantine = createQuarantine(room)
-  const notifications = createNotifications(room)
+  const shards = createShards([{ name: 'a', url: redisUrl }], (target) => openShard({ target, prefix, log }))
+  const { room, queues, submitter, quarantine } = shards.of('any')
+  const { redis } = room
+  const library = createLibrary({ shards, store, log })
   const { watch, routes } = watchRoutes()
   subscribe('fastify.initialization', watch)
   const server = await createServer({
@@ -75,27 +65,20 @@ export const startBoard = async (
     apiKeys,
     trustedProxies,
     library,
-    quarantine: createQuarantineDesk(quarantine, submitter),
-    notifications: createNotificationDesk(notifications),
+    quarantine: createQuarantineDesk(shards.all, submitter),
+    notifications: createNotificationDesk(shards.all),
     replay: createReplay(submitter, store),
     registering: { expect: submitter.expect, purchase },
     eventLimits,
     store,
-    queues,
-    isReady: () => redis.status === 'ready',
+    shards: shards.all,
     log,
   }).finally(() => unsubscribe('fastify.initialization', watch))
   const origin = await server.listen({ host: '127.0.0.1', port: 0 })
   if (!redisIsAway && redis.status !== 'ready') await once(redis, 'ready')
   onTestFinished(async () => {
     await server.close()
-    await queues.close()
-    await listing.close()
-    await progress.close()
-    await submitter.close()
-    await quarantine.close()
-    await notifications.close()
-    disconnect(redis)
+    await shards.of('any').close()
     await rm(root, { recursive: true, force: true })
   })
   return {

@@ -1,9 +1,11 @@
 import { readEnvironment } from '@stems/config/environment'
+import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
 import { commonVariables, integer, list, port, proxies } from '@stems/config/variables'
 import { z } from 'zod'
 
 const variables = z.object({
   ...commonVariables,
+  ...redisVariables,
   HOST: z.string().default('127.0.0.1'),
   PORT: port().default(3000),
   CALLBACK_TOKENS: list(),
@@ -29,13 +31,13 @@ const NO_SECRET =
  * @throws {ConfigError} with every problem at once
  */
 export const readConfig = (env: NodeJS.ProcessEnv) => {
-  const config = readEnvironment(variables, env, ({ CALLBACK_AUTH, CALLBACK_TOKENS, CALLBACK_HMAC_KEYS }) => {
+  const config = readEnvironment(variables, env, ({ CALLBACK_AUTH, CALLBACK_TOKENS, CALLBACK_HMAC_KEYS, ...given }) => {
     const hasSecret = /[^\s,]/.test(`${CALLBACK_TOKENS ?? ''}${CALLBACK_HMAC_KEYS ?? ''}`)
-    return CALLBACK_AUTH === 'none' || hasSecret ? [] : [NO_SECRET]
+    return [...(CALLBACK_AUTH === 'none' || hasSecret ? [] : [NO_SECRET]), ...redisProblems(given)]
   })
   return {
-    redisUrl: config.REDIS_URL,
-    queuePrefix: config.QUEUE_PREFIX,
+    redis: redisTargets(config),
+    queuePrefix: queuePrefix(config),
     logLevel: config.LOG_LEVEL,
     host: config.HOST,
     port: config.PORT,

@@ -1,14 +1,22 @@
 import { QuarantineFullError } from '@stems/queue/quarantine-bounds'
+import { NotReplicatedError } from '@stems/queue/replicas'
 import type { Spool, SpoolEntry } from '@stems/store/spool'
 import type { Log } from '@stems/telemetry/log'
 import type { Deliver } from './keep.ts'
 
 const LOOK_EVERY_MS = 500
 
-export type DrainOptions = { spool: Spool; deliver: Deliver; isReady: () => boolean; log: Log }
+export type DrainOptions = {
+  spool: Spool
+  deliver: Deliver
+  /** The shard that is served; each has a drain of its own, so that one which is away holds up no other. */
+  shard: string
+  isReady: () => boolean
+  log: Log
+}
 
-/** Delivers what the spool holds, oldest first, whenever Redis is there. */
-export const startDrain = ({ spool, deliver, isReady, log }: DrainOptions) => {
+/** Delivers what the spool holds for a shard, oldest first, whenever its Redis is there. */
+export const startDrain = ({ spool, deliver, shard, isReady, log }: DrainOptions) => {
   let running: Promise<void> | undefined
   let closing = false
 
@@ -20,16 +28,17 @@ export const startDrain = ({ spool, deliver, isReady, log }: DrainOptions) => {
       log.info({ taskId: entry.taskId, answer, receivedAt: entry.receivedAt }, 'spool.delivered')
       return true
     } catch (error) {
+      if (error instanceof NotReplicatedError) throw error // each of those behind it would wait in vain as long
       if (error instanceof QuarantineFullError || isReady()) return false
       throw error
     }
   }
 
   const look = () => {
-    if (running || !isReady() || spool.state().files === 0) return
+    if (running || !isReady() || !spool.holds(shard)) return
     running = spool
-      .drain(deliverSpooled)
-      .catch((error: Error) => log.warn({ error: error.message, ...spool.state() }, 'spool.interrupted'))
+      .drain(deliverSpooled, shard)
+      .catch((error: Error) => log.warn({ error: error.message, ...spool.stateOf(shard) }, 'spool.interrupted'))
       .finally(() => {
         running = undefined
       })

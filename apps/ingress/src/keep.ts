@@ -13,8 +13,8 @@ const KEEP_DEADLINE_MS = 1900 // the answer leaves within 2 s, whoever keeps the
 export type Kept = SubmitAnswer | 'quarantined' | 'spooled'
 
 export type DeliveryOptions = {
-  submitter: Pick<Submitter, 'submit'>
-  quarantine: Pick<Quarantine, 'keep'>
+  /** The Redis to which a task belongs. */
+  shardOf: (taskId: string) => { submitter: Pick<Submitter, 'submit'>; quarantine: Pick<Quarantine, 'keep'> }
   /** Told of a callback that answers a purchase of ours. */
   purchases: Pick<PurchaseBook, 'settle'>
 }
@@ -25,8 +25,9 @@ export type DeliveryOptions = {
  * @returns a function that throws when Redis does not acknowledge, or when the quarantine is full
  */
 export const createDelivery =
-  ({ submitter, quarantine, purchases }: DeliveryOptions) =>
+  ({ shardOf, purchases }: DeliveryOptions) =>
   async ({ payload, purchase, ...callback }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
+    const { submitter, quarantine } = shardOf(callback.taskId)
     try {
       const separation = parseCallback(payload, callback.receivedAt)
       const answer = await submitter.submit(callback.isUnproven ? { ...separation, isUnproven: true } : separation)

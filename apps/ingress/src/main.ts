@@ -1,21 +1,22 @@
 import { configOrExit } from '@stems/config/environment'
 import { createPurchaseBook } from '@stems/queue/purchases'
-import { createQuarantine } from '@stems/queue/quarantine'
-import { awaitReady, connectImpatiently, disconnect } from '@stems/queue/redis'
-import { createSubmitter } from '@stems/queue/submit'
+import { awaitReady } from '@stems/queue/redis'
+import { createShards } from '@stems/queue/shards'
+import { createWaitingTime } from '@stems/queue/waiting-time'
 import { createSpool } from '@stems/store/spool'
 import { listenOrExit } from '@stems/telemetry/listen'
 import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
+import { addWaitingGauge } from '@stems/telemetry/waiting-gauge'
 import { createAdmission } from './admit.ts'
 import { readConfig } from './config.ts'
 import { startDrain } from './drain.ts'
 import { createDelivery, createKeep } from './keep.ts'
 import { createIngressMetrics } from './metrics.ts'
 import { createServer } from './server.ts'
+import { openShard } from './shard.ts'
 import { openOrExit } from './spool-at-start.ts'
 
-const SUBMIT_DEADLINE_MS = 1500 // every answer leaves within 2 s
 const REDIS_GRACE_MS = 1000 // no callback is turned away only because it came before the connection was made
 const SHUTDOWN_LIMIT_MS = 10_000
 
@@ -23,18 +24,17 @@ const config = configOrExit(() => readConfig(process.env))
 const log = createLog('ingress', config.logLevel)
 if (!config.authRequired) log.warn({}, 'auth.none: anybody who finds the URL can send callbacks')
 
-const redis = connectImpatiently(config.redisUrl, log)
-const submitter = createSubmitter({ redis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS })
-const quarantine = createQuarantine({
-  redis,
-  prefix: config.queuePrefix,
-  deadlineMs: SUBMIT_DEADLINE_MS,
-  ...config.quarantine,
-})
-const spool = createSpool(config.spoolDir, config.spoolMaxBytes)
+const shards = createShards(config.redis, (target) => openShard({ target, config, log }))
+const spool = createSpool(config.spoolDir, config.spoolMaxBytes, shards.nameOf)
 await openOrExit(spool, config.spoolDir)
-const deliver = createDelivery({ submitter, quarantine, purchases: createPurchaseBook(redis, config.queuePrefix) })
-const metrics = createIngressMetrics(spool)
+const deliver = createDelivery({
+  shardOf: shards.of,
+  purchases: createPurchaseBook(shards.of('purchases').redis, config.queuePrefix),
+})
+const metrics = createIngressMetrics(spool, shards.all)
+// Workers show it too; ingress is there when there is no worker.
+const waiting = shards.all.map(({ name, redis }) => ({ name, ...createWaitingTime(redis, config.queuePrefix) }))
+addWaitingGauge(metrics.registry, waiting)
 const server = await createServer({
   log,
   metrics,
@@ -47,18 +47,18 @@ const server = await createServer({
     keep: createKeep({ deliver, spool, log }),
   }),
   health: {
-    notReady: () => (redis.status === 'ready' ? [] : ['Redis is away']),
+    // What is for a shard that is away goes to the spool: no reason to turn away what is for the others.
+    notReady: () => (shards.all.some(({ isReady }) => isReady()) ? [] : ['Redis is away']),
     metrics: metrics.registry,
   },
 })
-const drain = startDrain({ spool, deliver, isReady: () => redis.status === 'ready', log })
-await awaitReady(redis, REDIS_GRACE_MS)
+const drains = shards.all.map(({ name, isReady, log }) => startDrain({ spool, deliver, shard: name, isReady, log }))
+await Promise.all(shards.all.map(({ redis }) => awaitReady(redis, REDIS_GRACE_MS)))
 await listenOrExit(server, { host: config.host, port: config.port, variable: 'PORT' }, log)
 
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
-  await drain.close()
-  await submitter.close()
-  await quarantine.close()
-  disconnect(redis)
+  await Promise.all(drains.map((drain) => drain.close()))
+  await Promise.all(waiting.map((each) => each.close()))
+  await Promise.all(shards.all.map((shard) => shard.close()))
 })

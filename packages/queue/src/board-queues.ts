@@ -1,13 +1,13 @@
 import { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { QUEUES } from './jobs.ts'
+import type { RedisConnection } from './redis.ts'
 
 /**
  * All queues, for a dashboard to look at.
  *
  * @param redis a connection that fails fast; it stays the caller's to close
  */
-export const createBoardQueues = ({ redis, prefix }: { redis: Redis; prefix: string }) => {
+export const createBoardQueues = ({ redis, prefix }: { redis: RedisConnection; prefix: string }) => {
   const open = (name: string): Queue => {
     const queue = new Queue(name, {
       connection: redis,

@@ -1,12 +1,12 @@
 import type { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import type { SeparationResult } from './jobs.ts'
+import type { RedisConnection } from './redis.ts'
 
 /** A job that has ended: when, in milliseconds since 1970, and its id. */
 export type EndedJob = [endedAt: number, id: string]
 
 /** Looks at the jobs that have ended, in the order of their ends; the queue keeps them in it. */
-export const createEndedJobs = (redis: Redis, queue: Pick<Queue, 'toKey'>) => ({
+export const createEndedJobs = (redis: RedisConnection, queue: Pick<Queue, 'toKey'>) => ({
   /**
    * The next ones after `last`, the last one to end first. Each stays in its place as long as nothing happens to it.
    *

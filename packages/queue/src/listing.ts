@@ -1,19 +1,23 @@
 import { type Separation, separationSchema } from '@stems/domain/separation'
 import { type Job, type JobState, Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
 import { createEndedJobs, endOf } from './ended-jobs.ts'
 import { createJobStateReader } from './job-state.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
 import { createMovingJobs } from './moving-jobs.ts'
+import type { RedisConnection } from './redis.ts'
 import { createWalk } from './walk.ts'
 import { CursorError, type ListedStatus } from './walk-cursor.ts'
 
 /** Redis did not tell what the queue holds. */
 export class QueueAwayError extends Error {
-  constructor(cause: unknown) {
+  /** Which Redis, where there are several. */
+  readonly shard: string | undefined
+
+  constructor(cause: unknown, shard?: string) {
     super(`the queue cannot be read: ${(cause as Error).message}`, { cause })
     this.name = 'QueueAwayError'
+    this.shard = shard
   }
 }
 
@@ -29,7 +33,7 @@ export type ListedSeparation = {
 
 export type ListingOptions = {
   /** A connection that fails fast; it stays the caller's to close. */
-  redis: Redis
+  redis: RedisConnection
   prefix: string
   /** After which a Redis that has not answered counts as away. */
   deadlineMs: number

@@ -1,10 +1,10 @@
 import { redactLinks } from '@stems/domain/link'
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { backoffMs } from './backoff.ts'
 import { QUEUES } from './jobs.ts'
 import type { Notification, NotificationJob, NotificationResult } from './notifications.ts'
-import type { Log } from './redis.ts'
+import type { Log, RedisConnection } from './redis.ts'
+import { keepNotifications } from './retention.ts'
 import { sharedWorkerOptions } from './worker-options.ts'
 
 /** A notification did not arrive. The message is for people and names no secret. */
@@ -35,10 +35,12 @@ export type NotificationAttempt = Pick<Notification, 'id' | 'type' | 'taskId' | 
 
 export type NotificationsWorkerOptions = {
   /** A patient connection; it stays the caller's to close. */
-  redis: Redis
+  redis: RedisConnection
   prefix: string
   /** Notifications at once in this process. */
   concurrency: number
+  /** How long ended jobs are remembered, in seconds. */
+  retainS?: number | undefined
   /** How long a notification is tried, from its announcement on. */
   patienceMs: number
   /** First and longest wait between two attempts. */
@@ -115,6 +117,7 @@ export const createNotificationsWorker = (options: NotificationsWorkerOptions) =
     (job, token, signal) => attempt(job, token, signal),
     {
       ...sharedWorkerOptions,
+      ...keepNotifications(options.retainS),
       connection: redis,
       prefix,
       concurrency: options.concurrency,

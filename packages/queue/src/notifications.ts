@@ -1,8 +1,8 @@
 import { type Job, type JobState, type JobsOptions, Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
-import { QUEUES, RETENTION_S } from './jobs.ts'
+import { QUEUES } from './jobs.ts'
 import { QueueAwayError } from './listing.ts'
+import type { RedisConnection } from './redis.ts'
 
 /** What the user's own app is told. */
 export type Notification = {
@@ -24,17 +24,12 @@ export type NotificationJob = Omit<Notification, 'id'> & {
 /** What a finished job in `notifications` returns: the status of the answer. */
 export type NotificationResult = { status: number }
 
-// Each holds a manifest; what has been said long ago is of no use to anybody.
-const retention = { age: RETENTION_S, count: 20_000 }
-
 /** Options of a job in `notifications`. How long it is tried is a matter of time, and not of a number of attempts. */
 const notificationJobOptions = (id: string): JobsOptions => ({
   jobId: id,
   attempts: 100_000,
   backoff: { type: 'custom' },
   stackTraceLimit: 1,
-  removeOnComplete: retention,
-  removeOnFail: retention,
 })
 
 /**
@@ -42,7 +37,7 @@ const notificationJobOptions = (id: string): JobsOptions => ({
  *
  * @param redis a patient connection; it stays the caller's to close
  */
-export const createAnnouncer = ({ redis, prefix }: { redis: Redis; prefix: string }) => {
+export const createAnnouncer = ({ redis, prefix }: { redis: RedisConnection; prefix: string }) => {
   const queue = new Queue<NotificationJob, NotificationResult>(QUEUES.notifications, { connection: redis, prefix })
   queue.on('error', () => {}) // the connection reports its own outages
   return {
@@ -92,7 +87,7 @@ export type SentAgain = Pick<ListedNotification, 'id' | 'type' | 'taskId' | 'ste
 
 export type NotificationsOptions = {
   /** A connection that fails fast; it stays the caller's to close. */
-  redis: Redis
+  redis: RedisConnection
   prefix: string
   /** After which a Redis that has not answered counts as away. */
   deadlineMs: number
@@ -236,6 +231,7 @@ const sumsOf = (counts: Record<string, number>): Record<NotificationState, numbe
   return { failed: sum('failed'), waiting: sum('waiting'), delivered: sum('delivered') }
 }
 
-const byStateAndAge = (a: ListedNotification, b: ListedNotification): number =>
+/** What failed before what waits, that before what was delivered; of each the newest first. */
+export const byStateAndAge = (a: ListedNotification, b: ListedNotification): number =>
   NOTIFICATION_STATES.indexOf(a.state) - NOTIFICATION_STATES.indexOf(b.state) ||
   Date.parse(b.announcedAt) - Date.parse(a.announcedAt)

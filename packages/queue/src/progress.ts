@@ -1,8 +1,8 @@
 import { type Job, Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { readFailure } from './failure.ts'
 import { createJobStateReader } from './job-state.ts'
-import { QUEUES, type SeparationJob, type StemJob, separationJobId, stemJobId } from './jobs.ts'
+import { QUEUES, type SeparationJob, type StemJob, type StemResult, separationJobId, stemJobId } from './jobs.ts'
+import type { RedisConnection } from './redis.ts'
 
 /** How far the download of a stem is; `bytes` and `total` are null as long as nobody knows. */
 export type StemProgress = {
@@ -22,7 +22,7 @@ export type StemProgress = {
  *
  * @param redis stays the caller's to close
  */
-export const createProgressReader = (redis: Redis, prefix: string) => {
+export const createProgressReader = (redis: RedisConnection, prefix: string) => {
   const options = {
     connection: redis,
     prefix,
@@ -35,9 +35,27 @@ export const createProgressReader = (redis: Redis, prefix: string) => {
   for (const queue of [separations, stems]) queue.on('error', () => {}) // the connection reports its own outages
   const stateOf = createJobStateReader(redis, stems)
 
-  const readStem = async (taskId: string, run: number, stem: string): Promise<StemProgress> => {
-    const id = stemJobId(taskId, run, stem)
+  // A stem's job is forgotten before its separation's, which knows what became of it.
+  const readForgotten = async (parent: Job<SeparationJob>, stem: string): Promise<StemProgress | undefined> => {
+    const { run, separation } = parent.data
+    const [key, child] = [separations.toKey(parent.id as string), stems.toKey(stemJobId(separation.taskId, run, stem))]
+    const [returned, reason] = await Promise.all([
+      redis.hget(`${key}:processed`, child),
+      redis.hget(`${key}:failed`, child),
+    ])
+    const unknown = { stem, bytes: null, total: null, attempts: 1 }
+    if (reason !== null) return { ...unknown, state: 'failed', lastError: readFailure(reason) }
+    if (returned === null) return undefined
+    const { bytes } = (JSON.parse(returned) as StemResult).saved
+    return { ...unknown, state: 'completed', bytes, total: bytes, lastError: null }
+  }
+
+  const readStem = async (parent: Job<SeparationJob>, stem: string): Promise<StemProgress> => {
+    const { run, separation } = parent.data
+    const id = stemJobId(separation.taskId, run, stem)
     const [job, state] = await Promise.all([stems.getJob(id), stateOf(id)])
+    const forgotten = job ? undefined : await readForgotten(parent, stem)
+    if (forgotten) return forgotten
     const { bytes = null, total = null } = (job?.progress ?? {}) as { bytes?: number; total?: number | null }
     return { stem, state, bytes, total, attempts: job?.attemptsMade ?? 0, lastError: lastErrorOf(job, state) }
   }
@@ -48,7 +66,7 @@ export const createProgressReader = (redis: Redis, prefix: string) => {
       const job = await separations.getJob(separationJobId(taskId))
       if (!job) return undefined
       const named = job.data.separation.stems.filter(({ url }) => url !== null)
-      return Promise.all(named.map(({ name }) => readStem(taskId, job.data.run, name)))
+      return Promise.all(named.map(({ name }) => readStem(job, name)))
     },
     close: async () => {
       await Promise.all([separations.close(), stems.close()])

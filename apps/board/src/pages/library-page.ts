@@ -1,7 +1,9 @@
 import { separationJobId } from '@stems/queue/jobs'
 import { html } from 'ghtml'
+import { jobHref } from '../job-href.ts'
 import { isRunning, type LibraryPage } from '../library.ts'
 import type { LibraryEntry, LibraryStem } from '../separation-schemas.ts'
+import { awayNotice } from './away-notice.ts'
 import { type Frame, layout } from './layout.ts'
 import { pager } from './pager.ts'
 import { time } from './time.ts'
@@ -11,9 +13,10 @@ export const libraryPage = (library: LibraryPage, { mayAct, quarantined }: Frame
   layout({
     title: 'Separations',
     quarantined,
-    refresh: library.separations.some(isRunning),
+    refresh: library.away.length > 0 || library.separations.some(isRunning),
     body: html`<h1>Separations</h1>
 !${mayAct ? EXPECT_FORM : ''}
+!${awayNotice(library.away)}
 !${library.separations.length === 0 ? emptyList(library) : library.separations.map((entry) => separation(entry, mayAct))}
 !${pager(library, '/', 'separations')}`,
   })
@@ -47,9 +50,9 @@ const statusText = ({ status, counts }: LibraryEntry): string =>
 const aboutText = ({ status, type }: LibraryEntry): string =>
   status === 'expected' ? 'its callback has not come · registered' : html`${type} · received`
 
-const links = ({ task_id, manifest_url }: LibraryEntry): string =>
+const links = ({ task_id, manifest_url, shard }: LibraryEntry): string =>
   html`!${manifest_url === null ? '' : html`<a href="${manifest_url}">manifest.json</a> · `}<a
-href="/queues/queue/separations/${encodeURIComponent(separationJobId(task_id))}">job</a>`
+href="${jobHref('separations', separationJobId(task_id), shard)}">job</a>`
 
 const stemLine = (name: string, stem: LibraryStem): string => {
   if (stem.status === 'saved')
