@@ -85,6 +85,11 @@ test('only the queue knows BullMQ and ioredis', () => {
   expect(breaches(({ room, to }) => room !== 'packages/queue' && isPackage(to, 'bullmq', 'ioredis'))).toEqual([])
 })
 
+test('only the store knows the AWS SDK', () => {
+  const isSdk = (name: string) => /^@(aws-sdk|smithy)\//.test(name)
+  expect(breaches(({ room, to }) => room !== 'packages/store' && isSdk(to))).toEqual([])
+})
+
 test('only those who must touch the disk do', () => {
   expect(filesThatImport('node:fs', 'fs')).toEqual([
     'apps/board/src/library-route.ts', // its stylesheet, read once at start
@@ -92,11 +97,14 @@ test('only those who must touch the disk do', () => {
     'packages/store/src/boot-id.ts',
     'packages/store/src/durable-file.ts',
     'packages/store/src/file-part.ts',
+    'packages/store/src/file-retention.ts',
     'packages/store/src/file-store.ts',
     'packages/store/src/file-writable.ts',
     'packages/store/src/folder-owner.ts',
     'packages/store/src/free-space.ts',
     'packages/store/src/open-notes.ts',
+    'packages/store/src/s3-store.ts', // the parts of this machine
+    'packages/store/src/s3-upload.ts',
     'packages/store/src/spool.ts',
   ])
 })

@@ -257,7 +257,7 @@ test('what never comes to rest is no success, though nothing is lost yet', async
 test('a seed repeats its callbacks and faults, and another one has others', () => {
   const plan = (seed: string) => [
     planCallbacks(createDice(seed), { callbacks: 50, overMs: 10_000, files: 'http://127.0.0.1:1' }),
-    planFaults(createDice(seed), { workers: ['w'], ingresses: ['i'], redis: 'r', disk: undefined }, 60_000),
+    planFaults(createDice(seed), { workers: ['w'], ingresses: ['i'], redis: ['r'], disk: undefined }, 60_000),
   ]
   expect(plan('7')).toEqual(plan('7'))
   expect(plan('7')).not.toEqual(plan('8'))

@@ -1,25 +1,38 @@
 import { readEnvironment } from '@stems/config/environment'
 import { providerProblems, providerVariables } from '@stems/config/provider-variables'
-import { commonVariables, integer, list, port } from '@stems/config/variables'
+import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { storeOptions, storeProblems, storeVariables } from '@stems/config/store-variables'
+import { commonVariables, flag, integer, list, port } from '@stems/config/variables'
+import { KEPT_DAYS } from '@stems/domain/file-deadline'
 import { PROVIDER_HOSTS } from '@stems/provider/hosts'
 import { providerOf } from '@stems/provider/provider-name'
-import { isStoreUrl } from '@stems/store/open-store'
+import { isStoreUrl, STORE_URL_FORM } from '@stems/store/open-store'
 import { z } from 'zod'
 import { notifyContradictions, notifyVariables, readNotifyConfig } from './notify-config.ts'
 
 const HOST_RULE = /^(\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i
 const PORT = integer({ min: 1, max: 65_535 })
+const DAY_MS = 24 * 3600_000
 
 const variables = z.object({
   ...commonVariables,
+  ...redisVariables,
+  WORKER_SHARDS: list(),
   HOST: z.string().default('127.0.0.1'),
   WORKER_HEALTH_PORT: port().default(3002),
   RECONCILE_SECONDS: integer({ min: 1, max: 86_400 }).default(60),
-  STORE_URL: z.string().refine(isStoreUrl, 'must be file:DIR').default('file:./data/stems'),
+  STORE_URL: z.string().refine(isStoreUrl, STORE_URL_FORM).default('file:./data/stems'),
+  ...storeVariables,
   STORE_RESERVE_BYTES: integer({ min: 0 }).optional(),
+  RETAIN_STEMS_DAYS: integer({ min: 1, max: 36_500 }).optional(),
+  // The provider keeps files for so long: what answers repeats must not forget earlier.
+  RETAIN_JOBS_DAYS: integer({ min: KEPT_DAYS, max: 3650 }).default(30),
+  RETAIN_DRY_RUN: flag().default(false),
   WORKER_STUCK_SECONDS: integer({ min: 1, max: 86_400 }).default(120),
   DOWNLOAD_CONCURRENCY: integer({ min: 1, max: 1000 }).default(8),
   DOWNLOAD_GLOBAL_CONCURRENCY: integer({ min: 1 }).optional(),
+  DOWNLOAD_HOST_CONNECTIONS: integer({ min: 1 }).optional(),
+  DOWNLOAD_HOST_REQUESTS_PER_SECOND: integer({ min: 1, max: 1000 }).optional(),
   DOWNLOAD_ATTEMPTS: integer({ min: 1, max: 1000 }).default(10),
   DOWNLOAD_BACKOFF_MS: integer({ min: 1 }).default(1000),
   DOWNLOAD_MAX_BYTES: integer({ min: 1 }).default(536_870_912),
@@ -57,23 +70,37 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     const isAsked = ['suspicious', 'always'].includes(given.CALLBACK_READBACK ?? 'off')
     return [
       ...(isAsked && !(given.PROVIDER_API_URL && given.PROVIDER_API_KEY) ? [NO_API] : []),
+      ...storeProblems(given),
       ...providerProblems(given),
       ...notifyContradictions(given),
+      ...redisProblems(given),
+      ...shardProblems(given),
     ]
   })
   return {
-    redisUrl: config.REDIS_URL,
-    queuePrefix: config.QUEUE_PREFIX,
+    redis: redisTargets(config),
+    servedShards: config.WORKER_SHARDS.length > 0 ? config.WORKER_SHARDS : redisTargets(config).map(({ name }) => name),
+    queuePrefix: queuePrefix(config),
     logLevel: config.LOG_LEVEL,
     host: config.HOST,
     healthPort: config.WORKER_HEALTH_PORT,
     reconcileMs: config.RECONCILE_SECONDS * 1000,
     storeUrl: config.STORE_URL,
+    storeOptions: storeOptions(config),
     reserveBytes: config.STORE_RESERVE_BYTES,
+    retention: {
+      retainMs: config.RETAIN_STEMS_DAYS && config.RETAIN_STEMS_DAYS * DAY_MS,
+      isDryRun: config.RETAIN_DRY_RUN,
+    },
+    retainJobsS: (config.RETAIN_JOBS_DAYS * DAY_MS) / 1000,
     // A download may wait that long for its far side, first for the answer and then for a byte: that is not stuck.
     stuckMs: Math.max(config.WORKER_STUCK_SECONDS * 1000, 2 * config.DOWNLOAD_STALL_MS),
     concurrency: config.DOWNLOAD_CONCURRENCY,
     globalConcurrency: config.DOWNLOAD_GLOBAL_CONCURRENCY,
+    hostLimit: {
+      connections: config.DOWNLOAD_HOST_CONNECTIONS,
+      requestsPerSecond: config.DOWNLOAD_HOST_REQUESTS_PER_SECOND,
+    },
     attempts: config.DOWNLOAD_ATTEMPTS,
     backoffMs: config.DOWNLOAD_BACKOFF_MS,
     maxBytes: config.DOWNLOAD_MAX_BYTES,
@@ -100,4 +127,18 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     notify: readNotifyConfig(config),
     quarantine: { limit: config.QUARANTINE_MAX, maxBytes: config.QUARANTINE_MAX_BYTES },
   }
+}
+
+// Where the URLs themselves are wrong, there are no names to compare with.
+const shardProblems = (given: Partial<Record<keyof typeof variables.shape, string>>): string[] => {
+  const redis = z.object(redisVariables).safeParse(given)
+  if (!redis.success || given.WORKER_SHARDS === undefined) return []
+  const names = redisTargets(redis.data).map(({ name }) => name)
+  const served = list().parse(given.WORKER_SHARDS)
+  const there = names.join(', ')
+  if (served.length === 0) return [`WORKER_SHARDS: names no shard; there are ${there}`]
+  return served.flatMap((name, index) => [
+    ...(names.includes(name) ? [] : [`WORKER_SHARDS: entry ${index + 1} is no shard of REDIS_URL; there are ${there}`]),
+    ...(served.indexOf(name) === index ? [] : [`WORKER_SHARDS: entry ${index + 1} is named twice`]),
+  ])
 }

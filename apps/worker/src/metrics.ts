@@ -1,26 +1,14 @@
 import { BLOCK_REASONS } from '@stems/domain/errors'
 import type { QueueCounter } from '@stems/queue/counts'
+import { NO_TURN_REASONS } from '@stems/queue/host-limit'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { DiskReserve } from './disk-reserve.ts'
 
-/** A worker's figures, in a registry of their own; the queues are counted when somebody looks. */
-export const createWorkerMetrics = (counter: Pick<QueueCounter, 'count'>) => {
+/** A worker's figures, in a registry of their own. */
+export const createWorkerMetrics = () => {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  new Gauge({
-    name: 'stemkeeper_jobs',
-    help: 'Jobs by queue and state',
-    labelNames: ['queue', 'state'] as const,
-    registers,
-    async collect() {
-      this.reset()
-      const counts = await counter.count().catch(() => ({})) // Redis is away: no figure is better than an old one
-      for (const [queue, states] of Object.entries(counts)) {
-        for (const [state, count] of Object.entries(states)) this.set({ queue, state }, count)
-      }
-    },
-  })
   const blockedUrls = new Counter({
     name: 'stemkeeper_blocked_urls_total',
     help: 'URLs that were not asked, by the rule that they broke',
@@ -35,9 +23,17 @@ export const createWorkerMetrics = (counter: Pick<QueueCounter, 'count'>) => {
     registers,
   })
   for (const outcome of ['delivered', 'retried', 'failed']) notifications.inc({ outcome }, 0)
+  const turnsRefused = new Counter({
+    name: 'stemkeeper_host_turns_refused_total',
+    help: 'How often a stem was told to wait for its turn to ask a host, by reason',
+    labelNames: ['reason'] as const,
+    registers,
+  })
+  for (const reason of NO_TURN_REASONS) turnsRefused.inc({ reason }, 0)
   return {
     registry,
     blockedUrls,
+    turnsRefused,
     notifications,
     attempts: new Counter({
       name: 'stemkeeper_stem_attempts_total',
@@ -57,12 +53,53 @@ export const createWorkerMetrics = (counter: Pick<QueueCounter, 'count'>) => {
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>
 
-/** Shows how much room the store's disk has, and whether new downloads are taken. */
+/**
+ * Shows the jobs of each queue, which are counted when somebody looks.
+ *
+ * @param areSeveral are there other shards, whoever serves them? Then each is named
+ */
+export const addQueueMetrics = (
+  registry: Registry,
+  shards: { name: string; counter: Pick<QueueCounter, 'count'>; isReady: () => boolean }[],
+  areSeveral: boolean,
+): void => {
+  if (areSeveral) {
+    new Gauge({
+      name: 'stemkeeper_shard_up',
+      help: '1 while the Redis of this shard is there; only where there are several',
+      labelNames: ['shard'] as const,
+      registers: [registry],
+      collect() {
+        for (const { name, isReady } of shards) this.set({ shard: name }, isReady() ? 1 : 0)
+      },
+    })
+  }
+  new Gauge({
+    name: 'stemkeeper_jobs',
+    help: 'Jobs by queue and state',
+    labelNames: ['queue', 'state', 'shard'] as const,
+    registers: [registry],
+    async collect() {
+      this.reset()
+      await Promise.all(
+        shards.map(async ({ name, counter }) => {
+          const counts = await counter.count().catch(() => ({})) // Redis is away: no figure is better than an old one
+          const shard = areSeveral ? { shard: name } : {}
+          for (const [queue, states] of Object.entries(counts)) {
+            for (const [state, count] of Object.entries(states)) this.set({ queue, state, ...shard }, count)
+          }
+        }),
+      )
+    },
+  })
+}
+
+/** Shows how much room the disk for downloads has, and whether new downloads are taken. */
 export const addDiskMetrics = (registry: Registry, disk: Pick<DiskReserve, 'freeBytes' | 'isLow'>): void => {
   const registers = [registry]
   new Gauge({
     name: 'stemkeeper_store_free_bytes',
-    help: "Free bytes of the store's disk",
+    help: 'Free bytes of the disk that downloads are written to',
     registers,
     collect() {
       this.set(disk.freeBytes() ?? Number.NaN)

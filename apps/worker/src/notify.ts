@@ -24,7 +24,7 @@ const DRAIN_MS = 5000
 export type NotifyOptions = {
   /** Nobody is told where there is none, and it costs nothing. */
   config: NotifyConfig | undefined
-  queue: Pick<NotificationsWorkerOptions, 'redis' | 'prefix'>
+  queue: Pick<NotificationsWorkerOptions, 'redis' | 'prefix' | 'retainS'>
   store: Pick<StemStore, 'readManifest'>
   metrics: Pick<WorkerMetrics, 'notifications' | 'blockedUrls'>
   log: Log

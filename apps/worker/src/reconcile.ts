@@ -9,7 +9,7 @@ const PART_AGE_MS = 6 * 3600_000 // longer than any backoff: nobody goes on from
 
 export type ReconcileOptions = {
   store: StemStore
-  submitter: Submitter
+  submitter: Pick<Submitter, 'stateOf' | 'submit' | 'replay'>
   stuck: StuckFinder
   everyMs: number
   log: Log

@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { QUEUES } from './jobs.ts'
+import type { RedisConnection } from './redis.ts'
 
 /** Jobs per queue and state. */
 export type QueueCounts = Record<string, Record<string, number>>
@@ -22,7 +22,7 @@ export type Backlog = {
  *
  * @param redis a connection that fails fast; it stays the caller's to close
  */
-export const createQueueCounter = (redis: Redis, prefix: string) => {
+export const createQueueCounter = (redis: RedisConnection, prefix: string) => {
   const queues = Object.values(QUEUES).map(
     (name) => new Queue(name, { connection: redis, prefix, skipWaitingForReady: true, skipVersionCheck: true }),
   )

@@ -79,13 +79,8 @@ export const parseStemJobKey = (key: string): { run: number; stem: string } | un
 
 const DAY_S = 24 * 3600
 
-/**
- * How long finished jobs are remembered. A job that is remembered answers a repeat with `duplicate`; the provider keeps
- * files for 14 days, so nothing worth a repeat is older. Afterwards the store itself keeps a repeat from downloading.
- */
+/** How long things are remembered where nobody says otherwise: the provider keeps files for 14 days. */
 export const RETENTION_S = 30 * DAY_S
-const separationRetention = { age: RETENTION_S, count: 100_000 }
-const stemRetention = { age: RETENTION_S, count: 200_000 }
 
 /** Options of a job in `separations`. It is tried until its manifest is written: the account must not end in a shrug. */
 export const separationJobOptions = (taskId: string): JobsOptions => ({
@@ -93,8 +88,6 @@ export const separationJobOptions = (taskId: string): JobsOptions => ({
   attempts: 100_000,
   backoff: { type: 'custom' },
   stackTraceLimit: 3,
-  removeOnComplete: separationRetention,
-  removeOnFail: separationRetention,
 })
 
 /** Options of a job in `stems`, without its parent. A failure must neither fail the parent nor be forgotten by it. */
@@ -103,6 +96,4 @@ export const stemJobOptions = (attempts: number): JobsOptions => ({
   backoff: { type: 'custom' },
   stackTraceLimit: 3,
   ignoreDependencyOnFailure: true,
-  removeOnComplete: stemRetention,
-  removeOnFail: stemRetention,
 })

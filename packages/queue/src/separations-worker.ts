@@ -1,11 +1,11 @@
 import type { FailedStem, SavedStem, StemOutcome } from '@stems/domain/manifest'
 import { hasLinks, type NamedStem, type Separation } from '@stems/domain/separation'
 import { DelayedError, type Job, Queue, WaitingChildrenError, Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { type Change, createAdoption, type Readback } from './adoption.ts'
 import { type Awaiting, createAwait } from './awaiting.ts'
 import { backoffMs } from './backoff.ts'
 import { readFailure } from './failure.ts'
+import { createArrivals, priorityOf } from './fair-order.ts'
 import {
   parseStemJobKey,
   QUEUES,
@@ -18,17 +18,20 @@ import {
   stemJobOptions,
 } from './jobs.ts'
 import { changeOwnJob } from './own-job.ts'
-import type { Log } from './redis.ts'
+import type { Log, RedisConnection } from './redis.ts'
 import { createResentBox } from './resent.ts'
+import { keepSeparations } from './retention.ts'
 import { createSeal } from './seal.ts'
 import { sharedWorkerOptions } from './worker-options.ts'
 
 export type SeparationsWorkerOptions = {
   /** A patient connection; it stays the caller's to close. */
-  redis: Redis
+  redis: RedisConnection
   prefix: string
   /** Attempts per stem. */
   attempts: number
+  /** How long ended jobs are remembered, in seconds. */
+  retainS?: number | undefined
   /** Judges each callback before anything of it is fetched; every one is believed where it is left out. */
   readback?: Readback | undefined
   /** How tasks that were registered come to an end without a callback; they wait for one for ever where it is left out. */
@@ -61,6 +64,7 @@ export const createSeparationsWorker = ({
   redis,
   prefix,
   attempts,
+  retainS,
   readback,
   awaiting,
   begin,
@@ -75,6 +79,7 @@ export const createSeparationsWorker = ({
   const resent = createResentBox(redis, prefix)
   const adopt = createAdoption({ resent, seal, readback, canAsk: awaiting?.canAsk ?? false })
   const awaitTask = createAwait({ awaiting, seal: seal.seal })
+  const arrive = createArrivals(redis, prefix)
 
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
     const confirmLock = async () => {
@@ -100,6 +105,7 @@ export const createSeparationsWorker = ({
       if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
     }
     const outcomes = objection === undefined ? await collectOutcomes(job) : refuseAll(job.data.separation, objection)
+    if (objection === undefined) confirmAll(job.data.separation, outcomes)
     const result = await end(job, job.data.separation, outcomes, confirmLock)
     if (objection !== undefined) return { status: 'failed', saved: [] } // whatever is home: a repeat must be looked at again
     return result
@@ -130,8 +136,14 @@ export const createSeparationsWorker = ({
       return [{ name: 'stem', data, opts: { ...stemJobOptions(attempts), jobId, parent } }]
     })
     if (missing.length === 0) return
+    const place = await arrive(missing.length)
     await confirmLock()
-    const added = await stems.addBulk(missing)
+    const added = await stems.addBulk(
+      missing.map((child) => {
+        const priority = priorityOf(place, WANTED_FIRST.includes(child.data.stem))
+        return { ...child, opts: { ...child.opts, priority } }
+      }),
+    )
     // A refused child comes back with a number for an id instead of an error.
     const refused = added.filter((child) => typeof child.id !== 'string')
     if (refused.length > 0) throw new Error(`Redis refused ${refused.length} of ${added.length} stem jobs`)
@@ -142,6 +154,7 @@ export const createSeparationsWorker = ({
     (job, token) => drive(job, token as string),
     {
       ...sharedWorkerOptions,
+      ...keepSeparations(retainS),
       connection: redis,
       prefix,
       concurrency: 16,
@@ -199,6 +212,12 @@ const collectOutcomes = async (job: SeparationsJob): Promise<Map<string, StemOut
   })
   ended.sort((a, b) => a.run - b.run)
   return new Map(ended.map(({ stem, outcome }) => [stem, outcome]))
+}
+
+// A master that was promoted may never have heard of the children that the last one took: they are planned again.
+const confirmAll = ({ stems }: Separation, outcomes: ReadonlyMap<string, StemOutcome>): void => {
+  const forgotten = stems.filter(({ name, url }) => url !== null && !outcomes.has(name))
+  if (forgotten.length > 0) throw new Error(`Redis has forgotten ${forgotten.length} stem jobs that were planned`)
 }
 
 const refuseAll = ({ stems }: Separation, objection: string): Map<string, StemOutcome> => {

@@ -1,5 +1,4 @@
 import { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import {
   parseStemJobKey,
   QUEUES,
@@ -10,10 +9,11 @@ import {
   stemJobId,
   stemJobOptions,
 } from './jobs.ts'
+import type { RedisConnection } from './redis.ts'
 
 const PER_SWEEP = 1000 // the next sweep takes the rest
 
-export type StuckFinderOptions = { redis: Redis; prefix: string; attempts: number }
+export type StuckFinderOptions = { redis: RedisConnection; prefix: string; attempts: number }
 
 /**
  * Frees separations that nothing drives any more: jobs that failed for good, and jobs that wait for a child which is not

@@ -2,9 +2,10 @@ import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasLinks, isNews, type Separation } from '@stems/domain/separation'
 import { type Job, Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId, separationJobOptions } from './jobs.ts'
+import type { RedisConnection } from './redis.ts'
+import { createReplicas } from './replicas.ts'
 import { createResentBox, REGISTERED } from './resent.ts'
 import { createSeal } from './seal.ts'
 
@@ -24,7 +25,7 @@ export const createSubmitter = ({
   prefix,
   deadlineMs,
 }: {
-  redis: Redis
+  redis: RedisConnection
   prefix: string
   deadlineMs: number
 }) => {
@@ -38,6 +39,7 @@ export const createSubmitter = ({
   queue.on('error', () => {}) // the connection reports its own outages
   const resent = createResentBox(redis, prefix)
   const { seal } = createSeal(redis, prefix)
+  const replicated = createReplicas(redis, prefix)
 
   const submitNow = async (separation: Separation, signal: AbortSignal): Promise<SubmitAnswer> => {
     const nonce = randomUUID()
@@ -66,7 +68,7 @@ export const createSubmitter = ({
     onLeft: () => Promise<void> = async () => {},
   ): Promise<void> => {
     const nonce = contentOf(separation)
-    await resent.put(separation, nonce)
+    await replicated(() => resent.put(separation, nonce))
     await onLeft()
     for (;;) {
       signal.throwIfAborted()
@@ -146,10 +148,11 @@ export const createSubmitter = ({
     /**
      * Makes the job of a separation, or drives an ended one again.
      *
+     * @throws {NotReplicatedError} when too few replicas have it
      * @throws when Redis did not acknowledge in time; the job may exist nevertheless, and submitting again is harmless
      */
     submit: (separation: Separation): Promise<SubmitAnswer> =>
-      withDeadline('Redis', deadlineMs, async (signal) => submitNow(await seal(separation), signal)),
+      withDeadline('Redis', deadlineMs, (signal) => replicated(async () => submitNow(await seal(separation), signal))),
     /**
      * Registers a task that was paid for: if its callback does not come, its job finds out by itself what became of it. One
      * that was given up, or brought nothing home, is asked for once more.
@@ -159,7 +162,7 @@ export const createSubmitter = ({
      * @throws as `submit` does
      */
     expect: (taskId: string, isHome?: () => Promise<boolean>): Promise<ExpectAnswer> =>
-      withDeadline('Redis', deadlineMs, () => expectNow(taskId, isHome)),
+      withDeadline('Redis', deadlineMs, () => replicated(() => expectNow(taskId, isHome))),
     /**
      * Drives an ended separation again, whatever its end was. Stems that are home are checked and not fetched again.
      *
@@ -167,7 +170,7 @@ export const createSubmitter = ({
      * @throws as `submit` does
      */
     replay: (taskId: string, remembered: () => Promise<Separation | undefined>): Promise<ReplayAnswer> =>
-      withDeadline('Redis', deadlineMs, (signal) => replayNow(taskId, remembered, signal)),
+      withDeadline('Redis', deadlineMs, (signal) => replicated(() => replayNow(taskId, remembered, signal))),
     /**
      * Drives a separation with a callback that was set aside, whatever is known of it.
      *
@@ -204,6 +207,7 @@ const isWorthDriving = async (stored: StoredJob, separation: Separation): Promis
   if (stored.data.awaited) return true
   const state = await stored.getState()
   if (state === 'failed') return true
+  if (state === 'unknown') return true // it is being taken away with all that it saved
   const result = stored.returnvalue
   if (state === 'completed' && result && result.status !== 'complete') return true
   return isNews(stored.data.separation, separation, new Set(result?.saved))

@@ -1,0 +1,186 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createQueueCounter } from '@stems/queue/counts'
+import type { HostLimit } from '@stems/queue/host-limit'
+import { createQuarantine } from '@stems/queue/quarantine'
+import { connectImpatiently, connectPatiently, disconnect, isReady, type RedisTarget } from '@stems/queue/redis'
+import { createSeparationsWorker } from '@stems/queue/separations-worker'
+import type { TaskSubmitter } from '@stems/queue/shard-submitter'
+import { createStemsWorker } from '@stems/queue/stems-worker'
+import { createStuckFinder } from '@stems/queue/stuck'
+import { createSubmitter } from '@stems/queue/submit'
+import type { StemStore } from '@stems/store/stem-store'
+import type { Log } from '@stems/telemetry/log'
+import { createAwaiting } from './awaiting.ts'
+import type { readConfig } from './config.ts'
+import { createFinishSeparation } from './finish-separation.ts'
+import type { WorkerMetrics } from './metrics.ts'
+import { startNotify } from './notify.ts'
+import type { createProviderApi } from './provider-api.ts'
+import { createReadback } from './readback.ts'
+import { startReconcile } from './reconcile.ts'
+import type { createSaveStem } from './save-stem.ts'
+import { createWatchdog } from './watchdog.ts'
+
+// Downloads that run may finish; what has not is handed back. Orchestrators are told to wait 30 s.
+const DRAIN_MS = 20_000
+const SUBMIT_DEADLINE_MS = 5000
+const AWAY_PATIENCE_MS = 3000
+const LOOK_MS = 100
+
+/** What every worker has of every shard, whether it serves it or not: a connection, and a look at where a task is. */
+export const openShard = ({ target, config, log: appLog }: { target: RedisTarget; config: WorkerConfig; log: Log }) => {
+  const log = config.redis.length > 1 ? appLog.child({ shard: target.name }) : appLog
+  const statusRedis = connectImpatiently(target, log)
+  const submitter = createSubmitter({ redis: statusRedis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS })
+  return {
+    target,
+    name: target.name,
+    log,
+    /** Fails fast. */
+    statusRedis,
+    submitter,
+    close: async () => {
+      await submitter.close()
+      disconnect(statusRedis)
+    },
+  }
+}
+
+type WorkerConfig = ReturnType<typeof readConfig>
+
+export type OpenShard = ReturnType<typeof openShard>
+
+export type ShardOptions = {
+  shard: OpenShard
+  config: WorkerConfig
+  /** Looks for a task in all shards. */
+  submitter: TaskSubmitter
+  /** Does a task belong to this shard? */
+  owns: (taskId: string) => boolean
+  /** What of the process' limits is for this shard. */
+  concurrency: number
+  globalConcurrency: number | undefined
+  /** Over all shards. */
+  hostLimit: HostLimit
+  store: StemStore
+  metrics: WorkerMetrics
+  providerApi: ReturnType<typeof createProviderApi> | undefined
+  saveStem: ReturnType<typeof createSaveStem>
+  /** Are no new downloads taken, for lack of disk space? */
+  isIntakePaused: () => boolean
+}
+
+/**
+ * Serves one Redis: all that a worker does once per shard. It shares nothing with other shards that could wait for this one,
+ * so that one which is away holds up nobody.
+ */
+export const startShard = (options: ShardOptions) => {
+  const { shard, config, store, metrics, providerApi, saveStem, isIntakePaused, submitter } = options
+  const { target, name, statusRedis, log } = shard
+  const prefix = config.queuePrefix
+  const jobsRedis = connectPatiently(target, log)
+  const queue = { redis: jobsRedis, prefix, retainS: config.retainJobsS, log }
+  const counter = createQueueCounter(statusRedis, prefix)
+  const watchdog = createWatchdog({
+    counter,
+    stuckMs: config.stuckMs,
+    isLeftAlone: (queueName) => queueName === 'stems' && isIntakePaused(),
+    log,
+  })
+  const quarantine = createQuarantine({
+    redis: statusRedis,
+    prefix,
+    deadlineMs: SUBMIT_DEADLINE_MS,
+    ...config.quarantine,
+  })
+  const notify = startNotify({ config: config.notify, queue, store, metrics, log })
+  const separations = createSeparationsWorker({
+    ...queue,
+    readback: createReadback({
+      mode: config.readback,
+      patienceMs: config.readbackPatienceMs,
+      readRecord: providerApi?.readRecord,
+      setAside: quarantine.keep,
+      log,
+    }),
+    awaiting: createAwaiting({ readRecord: providerApi?.readRecord, ...config.expected, log }),
+    attempts: config.attempts,
+    begin: store.noteOpen,
+    finish: createFinishSeparation({ store, metrics, log }),
+    onFinished: notify?.finished,
+    onActivity: () => watchdog.busy('separations'),
+  })
+  let saving = 0
+  const stems = createStemsWorker({
+    ...queue,
+    concurrency: options.concurrency,
+    globalConcurrency: options.globalConcurrency,
+    turns: { limit: options.hostLimit, queue: name },
+    backoffMs: config.backoffMs,
+    startsPaused: true, // until the first look at the disk
+    onActivity: () => watchdog.busy('stems'),
+    onSaved: notify?.saved,
+    save: async (...stem) => {
+      saving++
+      try {
+        return await saveStem(...stem)
+      } finally {
+        saving--
+      }
+    },
+  })
+  watchdog.start()
+  const stuck = createStuckFinder({ redis: statusRedis, prefix, attempts: config.attempts })
+  const reconcile = startReconcile({
+    store: ownPartOf(store, options.owns),
+    submitter,
+    stuck,
+    everyMs: config.reconcileMs,
+    log,
+  })
+
+  const leave = async (): Promise<void> => {
+    await Promise.all([stems.close(DRAIN_MS), separations.close(), notify?.stop()])
+    await notify?.close()
+    await reconcile.close()
+    await stuck.close()
+    await quarantine.close()
+    await counter.close()
+  }
+
+  // A Redis that is away cannot be told that anybody leaves. The next worker finds what was under way to have stalled.
+  const untilNobodyCanBeTold = async (signal: AbortSignal): Promise<void> => {
+    for (let awayMs = 0; awayMs < AWAY_PATIENCE_MS; ) {
+      await sleep(LOOK_MS, undefined, { signal })
+      awayMs = isReady(statusRedis) || saving > 0 ? 0 : awayMs + LOOK_MS
+    }
+    log.warn({}, 'shard.left_without_word: Redis is away')
+  }
+
+  return {
+    name,
+    counter,
+    isReady: (): boolean => isReady(statusRedis),
+    /** Why only a restart can help; `undefined` when none is needed. */
+    stuck: (): string | undefined => {
+      const reason = watchdog.stuck()
+      return reason === undefined || config.redis.length === 1 ? reason : `shard ${name}: ${reason}`
+    },
+    intake: { pause: stems.pause, resume: stems.resume },
+    /** Takes nothing new, lets what runs come to its end for a while, and leaves. */
+    close: async (): Promise<void> => {
+      watchdog.close()
+      const hasLeft = new AbortController()
+      await Promise.race([leave(), untilNobodyCanBeTold(hasLeft.signal)]).finally(() => hasLeft.abort())
+      disconnect(jobsRedis)
+    },
+  }
+}
+
+export type Shard = ReturnType<typeof startShard>
+
+// What is open in the store belongs to the shard of its task: only that one's sweep drives it again.
+const ownPartOf = (store: StemStore, owns: (taskId: string) => boolean): StemStore => ({
+  ...store,
+  listOpen: async (olderThanMs) => (await store.listOpen(olderThanMs)).filter(({ taskId }) => owns(taskId)),
+})

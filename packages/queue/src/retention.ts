@@ -1,0 +1,34 @@
+import type { WorkerOptions } from 'bullmq'
+import { RETENTION_S } from './jobs.ts'
+
+type Kept = Pick<WorkerOptions, 'removeOnComplete' | 'removeOnFail'>
+
+const DAY_S = 24 * 3600
+
+// An option of the worker and not of each job: so it takes no room in Redis, and a change holds for all jobs at once.
+const keep = (completedS: number, failedS: number, count: number): Kept => ({
+  removeOnComplete: { age: completedS, count },
+  removeOnFail: { age: failedS, count },
+})
+
+/**
+ * How long ended separations are remembered, and how many at most. One that is remembered answers a repeat with `duplicate`;
+ * afterwards the store itself keeps a repeat from downloading.
+ *
+ * @param retainS seconds
+ */
+export const keepSeparations = (retainS: number = RETENTION_S): Kept => keep(retainS, retainS, 100_000)
+
+/**
+ * How long ended stems are remembered, and how many at most: saved ones for a day, failed ones for a week. What became of them
+ * stands in their separation's job, so that their own are of use to curious eyes only; they take most of the room.
+ */
+export const keepStems = (): Kept => keep(DAY_S, 7 * DAY_S, 200_000)
+
+/**
+ * How long ended notifications are remembered, and how many at most. Each holds a manifest; what has been said long ago is of
+ * no use to anybody.
+ *
+ * @param retainS seconds
+ */
+export const keepNotifications = (retainS: number = RETENTION_S): Kept => keep(retainS, retainS, 20_000)

@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { Separation } from '@stems/domain/separation'
+import { Queue } from 'bullmq'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { waitFor } from '../../../test/support/wait-for.ts'
+import { connectImpatiently, connectPatiently, disconnect } from '../src/redis.ts'
+import { createRetiredJobs, joinRetiredJobs } from '../src/retired-jobs.ts'
+import { createSeparationsWorker } from '../src/separations-worker.ts'
+import { createStemsWorker } from '../src/stems-worker.ts'
+import { createSubmitter } from '../src/submit.ts'
+import { createSweepTurn } from '../src/sweep-turn.ts'
+
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
+const LATER = Date.now() + 3600_000
+
+const separationOf = (taskId: string): Separation => ({
+  taskId,
+  type: 'separate_vocal',
+  code: 200,
+  msg: '',
+  receivedAt: new Date().toISOString(),
+  stems: ['vocal', 'drums'].map((name) => ({ name, url: `https://file.aiquickdraw.com/${name}.mp3` })),
+})
+
+/** A queue whose workers save each stem but drums at once. */
+const startQueue = async (holdMs = 60_000) => {
+  const prefix = `test-${randomUUID()}`
+  const target = { name: 'a', url: inject('redisUrl') }
+  const redis = connectImpatiently(target, SILENT)
+  const jobs = connectPatiently(target, SILENT)
+  await once(redis, 'ready')
+  const room = { redis: jobs, prefix, log: SILENT }
+  const separations = createSeparationsWorker({
+    ...room,
+    attempts: 1,
+    begin: async () => {},
+    finish: async () => 'partial',
+  })
+  const stems = createStemsWorker({
+    ...room,
+    concurrency: 4,
+    globalConcurrency: undefined,
+    backoffMs: 1,
+    save: async ({ stem, url }) => {
+      if (stem === 'drums') throw new Error('gone')
+      const saved = { file: 'vocal.mp3', bytes: 1, sha256: 'a'.repeat(64), content_type: 'audio/mpeg' }
+      return { status: 'saved', ...saved, source_url: url, saved_at: new Date().toISOString() }
+    },
+  })
+  const submitter = createSubmitter({ redis, prefix, deadlineMs: 5000 })
+  const retired = createRetiredJobs(redis, prefix, holdMs)
+  const queue = new Queue('separations', { connection: redis, prefix })
+  onTestFinished(async () => {
+    await Promise.all([separations.close(), stems.close(0)])
+    await Promise.all([submitter.close(), retired.close(), queue.close()])
+    disconnect(redis)
+    disconnect(jobs)
+  })
+  const ended = async (taskId: string) => {
+    await submitter.submit(separationOf(taskId))
+    await waitFor('it has ended', async () => (await submitter.stateOf(taskId)) === 'ended')
+  }
+  const keys = async () => (await redis.keys(`${prefix}:*`)).map((key) => key.slice(prefix.length + 1))
+  return { redis, prefix, submitter, retired, queue, ended, keys }
+}
+
+test('a separation that is forgotten leaves nothing, neither its own job nor those of its stems', async () => {
+  const { retired, ended, keys } = await startQueue()
+  await ended('old')
+  expect((await keys()).filter((key) => key.includes('sep_old')).length).toBeGreaterThan(3)
+  expect(await retired.hold('old', LATER)).toBe('held')
+  await retired.forget('old')
+  expect((await keys()).filter((key) => key.includes('old'))).toEqual([])
+})
+
+test('one that is driven, one that is held already and one that ended lately are left alone', async () => {
+  const { retired, queue, ended } = await startQueue()
+  await ended('lately')
+  expect(await retired.hold('lately', Date.now() - 60_000)).toBe('recent')
+  expect(await retired.hold('lately', LATER)).toBe('held')
+  expect(await retired.hold('lately', LATER)).toBe('busy')
+  await queue.add('separation', { separation: separationOf('driven') }, { jobId: 'sep_driven', delay: 3600_000 })
+  expect(await retired.hold('driven', LATER)).toBe('busy')
+})
+
+test.each(['partial', 'forgotten by the queue'])(
+  'while a separation is held (%s), nobody can drive it; afterwards it is a new one',
+  async (kind) => {
+    const { retired, submitter, ended, keys } = await startQueue()
+    if (kind === 'partial') await ended('held')
+    expect(await retired.hold('held', LATER)).toBe('held')
+    let answer: string | undefined
+    const submitted = submitter.submit(separationOf('held')).then((given) => {
+      answer = given
+    })
+    await waitFor('it has been left for whoever comes', async () => (await keys()).includes('resent:held'))
+    expect(answer).toBeUndefined()
+    await retired.forget('held')
+    await submitted
+    expect(answer).toBe('accepted')
+    await waitFor('it has ended', async () => (await submitter.stateOf('held')) === 'ended')
+  },
+)
+
+test('one that is released is where it was, and can be driven again', async () => {
+  const { retired, submitter, queue, ended, keys } = await startQueue()
+  await ended('back')
+  const score = await (await queue.getJob('sep_back'))?.finishedOn
+  await retired.hold('back', LATER)
+  await retired.release('back')
+  expect(await queue.getJob('sep_back')).toMatchObject({ finishedOn: score })
+  expect((await queue.getCompleted()).map(({ id }) => id)).toEqual(['sep_back'])
+  expect(await submitter.replay('back', async () => undefined)).toBe('driven')
+  await waitFor('it has ended', async () => (await submitter.stateOf('back')) === 'ended')
+
+  await retired.hold('never-seen', LATER)
+  await retired.release('never-seen')
+  expect((await keys()).filter((key) => key.includes('never-seen'))).toEqual([])
+})
+
+test('what is held by somebody who has died is free when the hold is over', async () => {
+  const { retired, submitter, ended } = await startQueue(50)
+  await ended('left')
+  await retired.hold('left', LATER)
+  expect(await submitter.submit(separationOf('left'))).toBe('accepted')
+  await waitFor('it has ended', async () => (await submitter.stateOf('left')) === 'ended')
+})
+
+test('in several shards a separation is held in all of them, or in none', async () => {
+  const [one, other] = [await startQueue(), await startQueue()]
+  const joined = joinRetiredJobs([one.retired, other.retired])
+  await one.ended('task')
+  await other.queue.add('separation', { separation: separationOf('task') }, { jobId: 'sep_task', delay: 3600_000 })
+  expect(await joined.hold('task', LATER)).toBe('busy')
+  expect(await one.submitter.stateOf('task')).toBe('ended')
+  await other.queue.remove('sep_task')
+  expect(await joined.hold('task', LATER)).toBe('held')
+  await joined.forget('task')
+  for (const { keys } of [one, other]) expect((await keys()).filter((key) => key.includes('task'))).toEqual([])
+})
+
+test('of many who ask at once, one gets the turn', async () => {
+  const { redis, prefix } = await startQueue()
+  const takeTurn = createSweepTurn(redis, prefix, 60_000)
+  const turns = await Promise.all([takeTurn(), takeTurn(), takeTurn()])
+  expect(turns.filter(Boolean)).toEqual([true])
+})
