@@ -169,7 +169,8 @@ test('the turns of a host are counted on a cluster too, with the rights that the
       DOWNLOAD_STALL_MS: '60000',
     },
   })
-  await waitFor('ingress is ready', async () => (await fetch(`${ingress.url}/readyz`)).ok)
+  for (const { url } of [ingress, ...workers])
+    await waitFor('it is ready', async () => (await fetch(`${url}/readyz`)).ok)
   const body = splitStem(provider.url, 'on-a-cluster')
   const [busy = '', ...others] = pathsOf(body)
   provider.behave(busy, BUSY(1))

@@ -3,6 +3,7 @@ import { createClient } from '@stems/outgoing/client'
 import { createUrlGuard } from '@stems/outgoing/url-guard'
 import { createAskLimit, PROVIDER_TURNS } from '@stems/queue/ask-limit'
 import { createHostLimit } from '@stems/queue/host-limit'
+import { awaitReady } from '@stems/queue/redis'
 import { createShardSubmitter } from '@stems/queue/shard-submitter'
 import { createShards, shareOf } from '@stems/queue/shards'
 import { createWaitingTime } from '@stems/queue/waiting-time'
@@ -26,6 +27,7 @@ import { startRetention } from './retention.ts'
 import { createSaveStem } from './save-stem.ts'
 import { openShard, startShard } from './shard.ts'
 
+const REDIS_GRACE_MS = 2000
 const SHUTDOWN_LIMIT_MS = 24_000 // orchestrators are told to wait 30 s
 
 const config = configOrExit(() => readConfig(process.env))
@@ -35,6 +37,7 @@ if (config.allowPrivate) log.warn({}, 'download.allow_private: requests may go t
 const store = openStore(config.storeUrl, config.storeOptions)
 await reserveOrExit(store.freeSpace, config.reserveBytes)
 const openShards = createShards(config.redis, (target) => openShard({ target, config, log }))
+const limitsRedis = openShards.of('limits').statusRedis
 const submitter = createShardSubmitter(openShards)
 const names = openShards.all.map(({ name }) => name)
 const served = openShards.all.filter(({ name }) => config.servedShards.includes(name))
@@ -47,14 +50,14 @@ const providerApi =
     allowPrivate: config.allowPrivate,
     noticeBlocked: createNoticeBlocked({ metrics, log }),
     takeTurn: createAskLimit({
-      redis: openShards.of('limits').statusRedis,
+      redis: limitsRedis,
       prefix: config.queuePrefix,
       ...PROVIDER_TURNS,
     }),
     gate,
   })
 const hostLimit = createHostLimit({
-  redis: openShards.of('limits').statusRedis,
+  redis: limitsRedis,
   prefix: config.queuePrefix,
   ...config.hostLimit,
   onRefused: (reason) => metrics.turnsRefused.inc({ reason }),
@@ -101,6 +104,8 @@ const disk = createDiskReserve({
   log,
 })
 addDiskMetrics(metrics.registry, disk)
+// All workers count the turns of hosts together from the first one on; they do so without it only where Redis is away.
+await awaitReady(limitsRedis, REDIS_GRACE_MS)
 await disk.start()
 const danger = startDanger({ store, registry: metrics.registry, everyMs: config.reconcileMs, log })
 const retention = startRetention({

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis } from 'ioredis'
 import { clusterReadiness, unwatchCluster, watchCluster } from './cluster-watch.ts'
@@ -156,8 +155,13 @@ const reportOutages = (redis: Redis, log: Log): Redis => {
  */
 export const awaitReady = async (redis: RedisConnection, withinMs: number): Promise<void> => {
   if (isReady(redis)) return
-  const signal = AbortSignal.timeout(withinMs)
-  await once(redis, redis instanceof Cluster ? 'slot ready' : 'ready', { signal }).catch(() => {}) // an error, or the time is up: it connects later by itself
+  const event = redis instanceof Cluster ? 'slot ready' : 'ready'
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, withinMs)
+  redis.once(event, resolve)
+  await promise // through errors: it is tried again at once
+  clearTimeout(timer)
+  redis.off(event, resolve)
 }
 
 // What Node says of a certificate that nobody here trusts (OpenSSL's X509_V_ERR_…).
