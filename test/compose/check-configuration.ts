@@ -11,6 +11,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const CONFIGS = [
   'packages/config/src/variables.ts',
   'packages/config/src/provider-variables.ts',
+  'packages/config/src/redis-variables.ts',
   'packages/config/src/store-variables.ts',
   'apps/ingress/src/config.ts',
   'apps/worker/src/config.ts',
@@ -84,4 +85,4 @@ const settingsOf = (file: string): string[] =>
   [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^\s+([A-Z][A-Z0-9_]+):/gm)].map(([, name = '']) => name)
 
 // Set by docker-compose.yml itself, nothing to configure.
-const isInternal = (name: string): boolean => /_FILE$|^(APPENDFSYNC|MAXMEMORY|GIVEN_PASSWORD)$/.test(name)
+const isInternal = (name: string): boolean => /_FILE$|^(APPENDFSYNC|MAXMEMORY|GIVEN_PASSWORD|MINIO_ROOT_USER|MINIO_ROOT_PASSWORD)$/.test(name)

@@ -12,7 +12,7 @@ const OURS =
 const PACKAGE_MANAGERS = 'npm npx corepack yarn yarnpkg pnpm apt apt-get dpkg apk rpm pip pip3 gem cargo'
 const WRITABLE = {
   ingress: ['/app/data/spool', '/tmp'],
-  worker: ['/app/data/stems', '/tmp'],
+  worker: ['/app/data/stems', '/app/data/parts', '/tmp'],
   board: ['/tmp'],
 }
 
