@@ -85,4 +85,5 @@ const settingsOf = (file: string): string[] =>
   [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^\s+([A-Z][A-Z0-9_]+):/gm)].map(([, name = '']) => name)
 
 // Set by docker-compose.yml itself, nothing to configure.
-const isInternal = (name: string): boolean => /_FILE$|^(APPENDFSYNC|MAXMEMORY|GIVEN_PASSWORD|MINIO_ROOT_USER|MINIO_ROOT_PASSWORD)$/.test(name)
+const isInternal = (name: string): boolean =>
+  /_FILE$|^(APPENDFSYNC|MAXMEMORY|GIVEN_PASSWORD|MINIO_ROOT_USER|MINIO_ROOT_PASSWORD)$/.test(name)
