@@ -1,14 +1,17 @@
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
+import { promisify } from 'node:util'
 
-/** A TCP port on loopback that nobody listens on. */
+/**
+ * A TCP port on loopback that nobody listens on. It lies below those that the system gives to outgoing connections
+ * (from 32768 on Linux): one of these could be taken again before its new owner listens.
+ */
 export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = randomInt(10_000, 30_000)
+    if (await isFree('127.0.0.1', port)) return port
+  }
 }
 
 /** Does nobody listen there? */
@@ -21,6 +24,6 @@ export const isFree = async (host: string, port: number): Promise<boolean> => {
   } catch {
     return false
   } finally {
-    server.close()
+    if (server.listening) await promisify(server.close.bind(server))()
   }
 }

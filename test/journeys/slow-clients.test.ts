@@ -61,6 +61,7 @@ const postSteadily = (url: string) => {
     }
   }
   const posting = post()
+  posting.catch(() => {}) // whoever stops it is told
   return {
     stop: async () => {
       isOver = true
@@ -115,16 +116,17 @@ test('more connections than there is room for cost the oldest silent ones their 
   const { ingress } = await startSystem({ workers: 0, ingress: { CALLBACK_HMAC_KEYS: KEY } })
   const honest = postSteadily(ingress.url)
   const finish = await beginWithToken(ingress.url)
-  const silent = await attack(ingress.url, 2000, '')
-  const toldWhy = new Set<Socket>() // those whose time was over; who has to make room is told nothing
-  for (const socket of silent) socket.on('data', () => toldWhy.add(socket))
-  const more = await attack(ingress.url, 300, '')
-
-  await waitFor('room is made', () => silent.filter(({ destroyed }) => destroyed).length >= 300)
-  const pushedOut = silent.filter((socket) => socket.destroyed && !toldWhy.has(socket))
-  expect(pushedOut.length).toBeGreaterThan(0)
+  let silent: Socket[] = []
+  let pushedOut: Socket[] = []
+  await waitFor('room is made', async () => {
+    silent = await attack(ingress.url, 2300, '')
+    const toldWhy = new Set<Socket>() // those whose time was over; who has to make room is told nothing
+    for (const socket of silent) socket.on('data', () => toldWhy.add(socket))
+    await waitFor('many are gone', () => silent.filter(({ destroyed }) => destroyed).length >= 300)
+    pushedOut = silent.filter((socket) => socket.destroyed && !toldWhy.has(socket))
+    return pushedOut.length > 0 // else their time was over before the last had come, on a busy machine: once more
+  })
   expect(Math.max(...pushedOut.map((socket) => silent.indexOf(socket)))).toBeLessThan(400) // the oldest, none else
-  expect(more.every((socket) => !socket.destroyed || toldWhy.has(socket))).toBe(true)
   expect(await finish()).toMatch(/^HTTP\/1\.1 200 /)
   expect(new Set(await honest.stop())).toEqual(new Set([200]))
 })

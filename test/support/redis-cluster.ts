@@ -19,6 +19,19 @@ export type RedisCluster = {
 /** Starts three masters, and waits until each knows that the cluster is whole. */
 export const startRedisCluster = async ({ replicas = 0 } = {}): Promise<RedisCluster> => {
   const buses = new Map<RedisServer, number>()
+  try {
+    return await join(buses, replicas)
+  } catch (error) {
+    await closeAll(buses.keys())
+    throw error
+  }
+}
+
+const closeAll = async (nodes: Iterable<RedisServer>) => {
+  await Promise.all([...nodes].map((node) => node.close()))
+}
+
+const join = async (buses: Map<RedisServer, number>, replicas: number): Promise<RedisCluster> => {
   const start = async (): Promise<RedisServer> => {
     const bus = await freePort()
     const node = await startRedisServer((port) => [
@@ -28,8 +41,9 @@ export const startRedisCluster = async ({ replicas = 0 } = {}): Promise<RedisClu
     buses.set(node, bus)
     return node
   }
-  const masters = await Promise.all([start(), start(), start()])
-  const followers = await Promise.all(Array.from({ length: replicas }, start))
+  const masters = [await start(), await start(), await start()]
+  const followers: RedisServer[] = []
+  while (followers.length < replicas) followers.push(await start())
   const nodes = [...masters, ...followers]
   const ask: RedisCluster['ask'] = async (node, command, ...args) => {
     const admin = new Redis(node.url)
@@ -78,8 +92,6 @@ export const startRedisCluster = async ({ replicas = 0 } = {}): Promise<RedisClu
         .map(({ port }) => `127.0.0.1:${port}`)
         .join(','),
     },
-    close: async () => {
-      await Promise.all(nodes.map((node) => node.close()))
-    },
+    close: () => closeAll(nodes),
   }
 }

@@ -99,7 +99,7 @@ const startSentinel = async (masterPort: number) => {
       `sentinel failover-timeout ${MASTER} 6000`,
     ].join('\n'),
   )
-  const child: ChildProcess = spawn('redis-server', [file, '--sentinel'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child: ChildProcess = spawn('redis-server', [file, '--sentinel'], { stdio: ['ignore', 'pipe', 'ignore'] })
   let output = ''
   child.stdout?.on('data', (text) => {
     output += text

@@ -38,15 +38,23 @@ export const startRedisServer = async (more: (port: number) => string[] = () => 
         ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction'],
         ...more(port),
       ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      { stdio: ['ignore', 'pipe', 'pipe'] },
     )
     let output = ''
-    started.stdout.on('data', (text) => {
-      output += text
-    })
-    const failed = once(started, 'error').then(([error]) => Promise.reject(error))
+    for (const stream of [started.stdout, started.stderr])
+      stream.on('data', (text) => {
+        output += text
+      })
     child = started
-    await Promise.race([failed, waitFor('redis-server is ready', () => output.includes('Ready to accept connections'))])
+    const ended = once(started, 'exit').then(() => Promise.reject(new Error(`redis-server has ended: ${output}`)))
+    ended.catch(() => {})
+    const isReady = () => output.includes('Ready to accept connections')
+    try {
+      await Promise.race([ended, waitFor('redis-server is ready', isReady)])
+    } catch (error) {
+      started.kill('SIGKILL')
+      throw error
+    }
   }
 
   const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
