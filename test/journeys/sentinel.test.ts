@@ -5,13 +5,22 @@ import { startWatchedRedis, type Watched } from '../support/redis-sentinels.ts'
 import { startSystem } from '../support/system.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-const MOST_MS = 2000
+/** What the gateway waits for an answer. */
+const MOST_MS = 15_000
+/** Sentinels that could not run for two seconds act on nothing for thirty more (their TILT mode). */
+const PAST_TILT = { withinMs: 90_000 }
 
 let redis: Watched
 beforeAll(async () => {
   redis = await startWatchedRedis()
 }, 60_000)
 afterAll(() => redis.close())
+
+/** Whoever is the master now: a machine that is busy may see another failover. */
+const hasBothReplicas = async () => {
+  const info = await redis.ask(await redis.master(), 'INFO', 'replication').catch(() => '')
+  return info.match(/^slave\d:.*state=online/gm)?.length === 2
+}
 
 const startWatched = async (minReplicas: number) => {
   const shared = { ...redis.env, REDIS_MIN_REPLICAS: `${minReplicas}` }
@@ -52,7 +61,9 @@ test('a master that refuses writes for want of replicas is no reason to refuse a
   expect(await finished('refused')).toMatchObject({ status: 'complete' })
 })
 
-test('the master is killed while callbacks come, a replica is promoted: whatever was answered 200 comes home whole', async () => {
+test('the master is killed while callbacks come, a replica is promoted: whatever was answered 200 comes home whole', {
+  timeout: 240_000,
+}, async () => {
   const { send, finished, sha256 } = await startWatched(1)
   const old = await redis.master()
 
@@ -67,16 +78,12 @@ test('the master is killed while callbacks come, a replica is promoted: whatever
   const senders = ['a', 'b', 'c', 'd'].map(sender)
   await waitFor('callbacks come in', () => answers.length >= 40)
   await old.kill()
-  await waitFor('a replica is the master', async () => (await redis.master()) !== old)
-  const promoted = await redis.master()
+  await waitFor('a replica is the master', async () => (await redis.master()) !== old, PAST_TILT)
   const isAccepted = (since: number) => answers.slice(since).some(({ answer }) => answer === 'accepted')
   const atFailover = answers.length
   await waitFor('Redis takes callbacks again', () => isAccepted(atFailover))
   await old.start()
-  await waitFor('the old master follows the new one', async () => {
-    const info = await redis.ask(old, 'INFO', 'replication').catch(() => '')
-    return info.includes(`master_port:${promoted.port}`) && info.includes('master_link_status:up')
-  })
+  await waitFor('the master has both of the others behind it again', hasBothReplicas, PAST_TILT)
   const atReturn = answers.length
   await waitFor('callbacks are taken after its return', () => isAccepted(atReturn))
   isOver = true
