@@ -18,6 +18,7 @@ import { createDiskReserve, reserveOrExit } from './disk-reserve.ts'
 import { createDownload } from './download.ts'
 import { createFreshLink } from './fresh-link.ts'
 import { createHealthServer } from './health-server.ts'
+import { startLibraryFill } from './library-fill.ts'
 import { addDiskMetrics, addQueueMetrics, createWorkerMetrics } from './metrics.ts'
 import { createNoticeBlocked } from './notice-blocked.ts'
 import { createProviderApi } from './provider-api.ts'
@@ -117,6 +118,12 @@ const retention = startRetention({
   registry: metrics.registry,
   log,
 })
+const libraryFill = startLibraryFill({
+  shards: served.map((shard) => ({ ...shard, owns: (taskId) => openShards.nameOf(taskId) === shard.name })),
+  store,
+  prefix: config.queuePrefix,
+  everyMs: config.reconcileMs,
+})
 const health = createHealthServer({
   metrics: metrics.registry,
   stuck: () => shards.map(({ stuck }) => stuck()).find((reason) => reason !== undefined),
@@ -135,6 +142,7 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   hostLimit.close()
   await danger.close()
   await retention.close()
+  await libraryFill.close()
   await Promise.all(waiting.map((each) => each.close()))
   await Promise.all(openShards.all.map((shard) => shard.close()))
   await health.close()

@@ -1,13 +1,12 @@
 import { type Separation, separationSchema } from '@stems/domain/separation'
 import { type Job, type JobState, Queue } from 'bullmq'
 import { withDeadline } from './deadline.ts'
-import { createEndedJobs, endOf } from './ended-jobs.ts'
 import { createJobStateReader } from './job-state.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
-import { createMovingJobs } from './moving-jobs.ts'
+import { createLibraryNotes, type ListedStatus } from './library-notes.ts'
+import { createLibraryPages, type LibraryItem, type LibraryQuery } from './library-pages.ts'
 import type { RedisConnection } from './redis.ts'
-import { createWalk } from './walk.ts'
-import { CursorError, type ListedStatus } from './walk-cursor.ts'
+import { CursorError, readCursor, writeCursor } from './walk-cursor.ts'
 
 /** Redis did not tell what the queue holds. */
 export class QueueAwayError extends Error {
@@ -41,18 +40,10 @@ export type ListingOptions = {
 
 type StoredJob = Job<SeparationJob, SeparationResult>
 
-// The way a job goes: one that moves on between two looks is seen twice, which does no harm, and not missed.
-const STATES = [
-  'waiting',
-  'prioritized',
-  'delayed',
-  'active',
-  'waiting-children',
-  'failed',
-  'completed',
-] as const satisfies JobState[]
+/** A step of a walk, and where the next one begins; `null` when all were shown. */
+export type WalkStep = { items: LibraryItem[]; next: string | null }
 
-/** Looks into the queue of separations, a page at a time; what it costs does not grow with the queue. */
+/** Looks at the library's index and into the queue of separations; what it costs does not grow with either. */
 export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => {
   const queue = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, {
     connection: redis,
@@ -64,28 +55,6 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
   })
   queue.on('error', () => {}) // the connection reports its own outages
   const stateOf = createJobStateReader(redis, queue)
-
-  const readPage = async (offset: number, limit: number) => {
-    const counts = await queue.getJobCounts(...STATES)
-    const places = await rangesOf(counts, offset, limit)
-    const jobs = await Promise.all(places.map(({ id, state }) => readJob(id, state)))
-    const separations = jobs.filter((job) => job !== undefined).sort(byReceivedLast)
-    return { total: STATES.reduce((sum, state) => sum + (counts[state] ?? 0), 0), separations }
-  }
-
-  // The states one after the other are one long list; the page is cut out of it.
-  const rangesOf = async (counts: Record<string, number>, offset: number, limit: number) => {
-    const ranges = await Promise.all(
-      STATES.map(async (state, index) => {
-        const before = STATES.slice(0, index).reduce((sum, earlier) => sum + (counts[earlier] ?? 0), 0)
-        const last = offset + limit - 1 - before
-        if (last < 0) return []
-        return (await queue.getRanges([state], Math.max(0, offset - before), last)).map((id) => ({ id, state }))
-      }),
-    )
-    const places = new Map(ranges.flat().map((place) => [place.id, place]))
-    return [...places.values()].slice(0, limit)
-  }
 
   const readJob = async (id: string, state: JobState): Promise<ListedSeparation | undefined> => {
     const job = await queue.getJob(id).catch(unlessUnreadable)
@@ -110,28 +79,63 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
       throw error instanceof CursorError ? error : new QueueAwayError(error)
     })
 
-  const walk = createWalk<ListedSeparation>({
-    ended: createEndedJobs(redis, queue),
-    moving: createMovingJobs(redis, queue),
-    read: findNow,
-  })
+  const pages = createLibraryPages(redis, prefix)
+  const notes = createLibraryNotes(redis, prefix)
+
+  const walk = async (of: ListedStatus | undefined, cursor: string | undefined, limit: number): Promise<WalkStep> => {
+    const older = cursor === undefined ? undefined : readCursor(cursor, of)
+    const { items, more } = await pages.read({ of, older, limit })
+    return { items, next: more ? writeCursor(of, more) : null }
+  }
 
   return {
     /**
-     * A part of all separations that the queue remembers: those that run, newest first, then those that have ended, the
-     * last one first. Within the part they are in the order in which they were received, newest first.
+     * A page of the list.
      *
      * @throws {QueueAwayError}
      */
-    page: (offset: number, limit: number) => ask(() => readPage(offset, limit)),
+    page: (query: LibraryQuery) => ask(() => pages.read(query)),
     /**
-     * A step of a walk through all separations that the queue remembers, as {@link createWalk} describes it.
+     * A step of a walk through all separations, newest first. None is missed that was there, with the status that is asked
+     * for, from the first step to the last, wherever its job went meanwhile: its place in the list never changes.
      *
+     * @param of all where it is left out
+     * @param cursor where the step before said that this one begins
      * @throws {QueueAwayError}
      * @throws {CursorError}
      */
     walk: (of: ListedStatus | undefined, cursor: string | undefined, limit: number) =>
       ask(() => walk(of, cursor, limit)),
+    /**
+     * How many separations there are of each status.
+     *
+     * @throws {QueueAwayError}
+     */
+    count: () => ask(pages.count),
+    /**
+     * Which separations have changed since somebody last asked.
+     *
+     * @throws {QueueAwayError}
+     */
+    changesSince: (last: string | undefined) => ask(() => pages.changesSince(last)),
+    /**
+     * Does the list hold all that was there before it was kept?
+     *
+     * @throws {QueueAwayError}
+     */
+    isFilled: () => ask(pages.isFilled),
+    /**
+     * Makes the index true where somebody has seen that it is not: an older version notes nothing, and a crash may lose a
+     * note. What has moved on since then stays.
+     *
+     * @param status what was seen; `undefined` where neither the queue nor the store know it
+     * @throws {QueueAwayError}
+     */
+    correct: ({ taskId, at, status: listed }: LibraryItem, status: ListedStatus | undefined) =>
+      ask(async () => {
+        if (status === undefined) await notes.forget(taskId)
+        else await notes.move(taskId, new Date(at).toISOString(), status, listed)
+      }),
     /**
      * One separation, if the queue remembers it.
      *
@@ -144,7 +148,8 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
 
 export type Listing = ReturnType<typeof createListing>
 
-const statusOf = (job: StoredJob, state: JobState): ListedSeparation['status'] => {
+/** What a separation is doing, by its job. */
+export const statusOf = (job: StoredJob, state: JobState): ListedSeparation['status'] => {
   if (state === 'completed') return endOf(job.returnvalue)
   if (state === 'failed') return 'failed'
   if (job.data.awaited && job.data.separation.stems.length === 0) return 'expected'
@@ -170,5 +175,8 @@ const countEnded = async (job: StoredJob, separation: Separation, state: JobStat
   return isPlanned ? Math.max(0, countLinks(separation) - unprocessed) : 0
 }
 
-const byReceivedLast = (a: ListedSeparation, b: ListedSeparation): number =>
-  Date.parse(b.separation.receivedAt) - Date.parse(a.separation.receivedAt)
+/** The status in what a job returned; one that nobody knows, of another version, has failed. */
+export const endOf = (returned: Partial<SeparationResult> | null | undefined): SeparationResult['status'] =>
+  ENDS.find((status) => status === returned?.status) ?? 'failed'
+
+const ENDS = ['complete', 'partial', 'failed'] as const

@@ -1,6 +1,7 @@
 import type { Separation } from '@stems/domain/separation'
 import { Queue } from 'bullmq'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
+import { createLibraryNotes } from './library-notes.ts'
 import type { RedisConnection } from './redis.ts'
 import { createResentBox } from './resent.ts'
 
@@ -28,6 +29,7 @@ export const createRetiredJobs = (redis: RedisConnection, prefix: string, holdMs
   })
   separations.on('error', () => {}) // the connection reports its own outages
   const resent = createResentBox(redis, prefix)
+  const library = createLibraryNotes(redis, prefix)
 
   const keysOf = (taskId: string): string[] => {
     const key = separations.toKey(separationJobId(taskId))
@@ -63,6 +65,7 @@ export const createRetiredJobs = (redis: RedisConnection, prefix: string, holdMs
      */
     forget: async (taskId: string): Promise<void> => {
       await redis.del(resent.key(taskId))
+      await library.forget(taskId)
       await separations.remove(separationJobId(taskId), { removeChildren: true })
     },
     close: () => separations.close(),

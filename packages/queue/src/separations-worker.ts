@@ -17,6 +17,7 @@ import {
   stemJobId,
   stemJobOptions,
 } from './jobs.ts'
+import { createLibraryNotes, type ListedStatus } from './library-notes.ts'
 import { changeOwnJob } from './own-job.ts'
 import type { Log, RedisConnection } from './redis.ts'
 import { createResentBox } from './resent.ts'
@@ -80,6 +81,10 @@ export const createSeparationsWorker = ({
   const adopt = createAdoption({ resent, seal, readback, canAsk: awaiting?.canAsk ?? false })
   const awaitTask = createAwait({ awaiting, seal: seal.seal })
   const arrive = createArrivals(redis, prefix)
+  const library = createLibraryNotes(redis, prefix)
+
+  const note = ({ taskId, receivedAt }: Separation, status: ListedStatus): Promise<void> =>
+    library.move(taskId, receivedAt, status)
 
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
     const confirmLock = async () => {
@@ -95,6 +100,7 @@ export const createSeparationsWorker = ({
       const next = await awaitTask({ ...data, awaited: data.awaited }, change)
       onActivity?.()
       if (next.kind === 'wait') {
+        await note(data.separation, data.separation.stems.length === 0 ? 'expected' : 'waiting')
         await job.moveToDelayed(next.until, token)
         throw new DelayedError() // no attempt is spent
       }
@@ -119,6 +125,7 @@ export const createSeparationsWorker = ({
   ): Promise<SeparationResult> => {
     const status = await finish(separation, outcomes, confirmLock)
     await onFinished?.(separation, job.data.run)
+    await note(separation, status)
     const saved = [...outcomes].filter(([, outcome]) => outcome.status === 'saved').map(([name]) => name)
     return { status, saved }
   }
@@ -137,6 +144,7 @@ export const createSeparationsWorker = ({
     })
     if (missing.length === 0) return
     const place = await arrive(missing.length)
+    await note(separation, 'downloading')
     await confirmLock()
     const added = await stems.addBulk(
       missing.map((child) => {

@@ -1,13 +1,15 @@
 import { askShards } from './ask-shards.ts'
-import type { ListedSeparation, Listing } from './listing.ts'
+import type { ListedStatus } from './library-notes.ts'
+import type { LibraryItem } from './library-pages.ts'
+import type { Listing } from './listing.ts'
 import type { Shards } from './shards.ts'
-import { CursorError, type ListedStatus } from './walk-cursor.ts'
+import { CursorError } from './walk-cursor.ts'
 
 type WalkedShard = { name: string; listing: Pick<Listing, 'walk'> }
 
 /** A step through all shards. `away`: those of which nothing is among it. */
 export type ShardStep = {
-  separations: { shard: string; listed: ListedSeparation }[]
+  items: { shard: string; item: LibraryItem }[]
   next: string | null
   away: string[]
 }
@@ -54,17 +56,15 @@ export const createShardWalk = (shards: Shards<WalkedShard>) => {
       ...taken.flatMap(({ name, at }): Part[] => (away.includes(name) ? [[name, at]] : [])),
     ]
     return {
-      separations: answers.flatMap(({ shard, answer }) =>
-        answer.separations.map((listed) => ({ shard: shard.name, listed })),
-      ),
+      items: answers.flatMap(({ shard, answer }) => answer.items.map((item) => ({ shard: shard.name, item }))),
       next: next.every(([name]) => away.includes(name)) ? null : writeParts(next),
       away,
     }
   }
 
   const walkOne = async ({ name, listing }: WalkedShard, ...step: Parameters<Listing['walk']>): Promise<ShardStep> => {
-    const { separations, next } = await listing.walk(...step)
-    return { separations: separations.map((listed) => ({ shard: name, listed })), next, away: [] }
+    const { items, next } = await listing.walk(...step)
+    return { items: items.map((item) => ({ shard: name, item })), next, away: [] }
   }
 
   /**

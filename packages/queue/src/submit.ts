@@ -4,6 +4,7 @@ import { hasLinks, isNews, type Separation } from '@stems/domain/separation'
 import { type Job, Queue } from 'bullmq'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId, separationJobOptions } from './jobs.ts'
+import { createLibraryNotes } from './library-notes.ts'
 import type { RedisConnection } from './redis.ts'
 import { createReplicas } from './replicas.ts'
 import { createResentBox, REGISTERED } from './resent.ts'
@@ -40,14 +41,24 @@ export const createSubmitter = ({
   const resent = createResentBox(redis, prefix)
   const { seal } = createSeal(redis, prefix)
   const replicated = createReplicas(redis, prefix)
+  const library = createLibraryNotes(redis, prefix)
 
   const submitNow = async (separation: Separation, signal: AbortSignal): Promise<SubmitAnswer> => {
     const nonce = randomUUID()
-    await queue.add('separation', { separation, nonce, run: Date.now() }, separationJobOptions(separation.taskId))
+    await addListed('waiting', { separation, nonce, run: Date.now() })
     const stored = await queue.getJob(separationJobId(separation.taskId))
     if (!stored) return 'accepted' // finished and forgotten between the two commands
     if (stored.data.nonce === nonce) return 'accepted'
     return answerRepeat(stored, separation, signal)
+  }
+
+  // On one connection and in this order, so that no worker's note about the job comes before this one.
+  const addListed = async (status: 'waiting' | 'expected', data: SeparationJob): Promise<void> => {
+    const { taskId, receivedAt } = data.separation
+    await Promise.all([
+      library.add(taskId, receivedAt, status),
+      queue.add('separation', data, separationJobOptions(taskId)),
+    ])
   }
 
   // A job for this task is there. Drive it again where that can bring home a stem that is not home yet.
@@ -80,8 +91,12 @@ export const createSubmitter = ({
       const state = await job.getState()
       if (state === 'completed' && !(await resent.has(separation.taskId, nonce))) return // taken, and done
       if (state === 'completed' || state === 'failed') {
+        // Before it moves, so that what its worker notes comes later. Where somebody else was quicker, its worker's note is still to come.
+        const { receivedAt } = job.data.separation
+        const noted = library.move(separation.taskId, receivedAt, 'waiting')
         // Atomic in Redis: of two callbacks one drives the job, the other finds it driven and looks again.
-        if (await isDone(job.retry(state, { resetAttemptsMade: true }))) return
+        const [isDriven] = await Promise.all([isDone(job.retry(state, { resetAttemptsMade: true })), noted])
+        if (isDriven) return
       } else if (state === 'delayed' && job.data.awaited) {
         if (await isDone(job.promote())) return // it waited for this very callback
       } else if (state !== 'active' && state !== 'unknown') {
@@ -102,7 +117,7 @@ export const createSubmitter = ({
     const since = new Date().toISOString()
     const separation: Separation = { taskId, type: 'unknown', code: 200, msg: '', receivedAt: since, stems: [] }
     const data = { separation, nonce, run: Date.now(), awaited: { since } }
-    await queue.add('separation', data, separationJobOptions(taskId))
+    await addListed('expected', data)
     const stored = await queue.getJob(separationJobId(taskId))
     if (!stored || stored.data.nonce === nonce) return 'expected'
     const state = await stored.getState()
@@ -112,6 +127,7 @@ export const createSubmitter = ({
     if (!hasEnded) return 'expected'
     // What was said of it has brought nothing home, or was never said: the provider is asked.
     await resent.put(separation, REGISTERED)
+    await library.move(taskId, since, 'expected')
     await isDone(stored.retry(state, { resetAttemptsMade: true }))
     return 'expected'
   }

@@ -64,7 +64,14 @@ export type StoredFile = {
 }
 
 /** A separation that has a manifest, and its stems as the manifest tells of them. */
-export type FinishedSeparation = { taskId: string; finishedAt: string; bytes: number; files: number }
+export type FinishedSeparation = {
+  taskId: string
+  status: Manifest['status']
+  receivedAt: string
+  finishedAt: string
+  bytes: number
+  files: number
+}
 
 /** Where stems and manifests are kept: `<task_id>/<stem>.<ext>` and `<task_id>/manifest.json`. */
 export type StemStore = {
