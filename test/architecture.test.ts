@@ -92,7 +92,7 @@ test('only the store knows the AWS SDK', () => {
 
 test('only those who must touch the disk do', () => {
   expect(filesThatImport('node:fs', 'fs')).toEqual([
-    'apps/board/src/library-route.ts', // its stylesheet, read once at start
+    'apps/board/src/assets-route.ts', // stylesheet and scripts, read once at start
     'packages/config/src/environment.ts', // NAME_FILE
     'packages/store/src/boot-id.ts',
     'packages/store/src/durable-file.ts',

@@ -1,38 +1,64 @@
 import type { Manifest } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { askShards } from '@stems/queue/ask-shards'
+import { LISTED_STATUSES, type ListedStatus } from '@stems/queue/library-notes'
+import { type LibraryItem, type LibraryPlace, newestFirst } from '@stems/queue/library-pages'
 import { type ListedSeparation, type Listing, QueueAwayError } from '@stems/queue/listing'
 import type { StemProgress as JobProgress, ProgressReader } from '@stems/queue/progress'
 import { createShardWalk } from '@stems/queue/shard-walk'
 import type { Shards } from '@stems/queue/shards'
-import type { ListedStatus } from '@stems/queue/walk-cursor'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
-import { partLength } from './page-parts.ts'
+import { createEntryMemory } from './entry-memory.ts'
+import { joinPages } from './join-pages.ts'
 import type { LibraryEntry, LibraryStem, StemProgress, WholeSeparation } from './separation-schemas.ts'
 
 type ManifestStem = Manifest['stems'][string]
 
-/** `away`: shards of which nothing is shown. */
-export type LibraryPage = { page: number; pages: number; total: number; separations: LibraryEntry[]; away: string[] }
+/** An entry of the list; `progress` is empty unless it runs. */
+export type ShownEntry = LibraryEntry & { progress: Record<string, StemProgress> }
+
+/** What of the library somebody looks at: one status or all, ids that hold a text or all, from a place on. */
+export type LibraryView = {
+  of?: ListedStatus | undefined
+  search?: string | undefined
+  older?: LibraryPlace | undefined
+  newer?: LibraryPlace | undefined
+}
+
+/** `newer`, `older`: where the pages beside this one begin. `away`: shards of which nothing is shown. */
+export type LibraryPage = {
+  separations: ShownEntry[]
+  newer: LibraryPlace | undefined
+  older: LibraryPlace | undefined
+  counts: Record<ListedStatus, number>
+  /** Is everything in the list that was there before it was kept? */
+  isFilled: boolean
+  away: string[]
+}
 
 /** A step of a walk through all separations; `next_cursor` is null when all were shown. */
 export type LibraryStep = { separations: LibraryEntry[]; next_cursor: string | null; away: string[] }
 
 type LibraryShard = {
   name: string
-  listing: Pick<Listing, 'page' | 'walk' | 'find'>
+  listing: Pick<Listing, 'page' | 'walk' | 'find' | 'count' | 'isFilled' | 'changesSince' | 'correct'>
   progress: Pick<ProgressReader, 'read'>
 }
 
 export type LibraryOptions = { shards: Shards<LibraryShard>; store: StemStore; log: Log }
 
 const PAGE_LENGTH = 50
+const CERTAINLY_GONE_MS = 3600_000 // until then it may be a callback whose job is being made
 
-/** The library of separations: the queues know what runs, the store's manifests what has come of it. */
+/**
+ * The library of separations: the list says in what order to look, the queues know what runs, the store's manifests what has
+ * come of it. What is shown is what the latter two say; where the list is not true, it is corrected.
+ */
 export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
   const areSeveral = shards.all.length > 1
   const walk = createShardWalk(shards)
+  const memory = createEntryMemory<ShownEntry>()
 
   const readManifest = (taskId: string): Promise<Manifest | undefined> =>
     store.readManifest(taskId).catch((error: Error) => {
@@ -48,10 +74,33 @@ export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
       },
     )
 
-  const readEntry = async ({ shard, listed }: { shard: string; listed: ListedSeparation }): Promise<LibraryEntry> => ({
-    ...toEntry(listed, await readManifest(listed.separation.taskId)),
-    ...(areSeveral ? { shard } : {}),
-  })
+  // Of one that has ended its manifest says all, of any other its job does.
+  const readItem = async (shard: LibraryShard, { taskId, status }: LibraryItem): Promise<ShownEntry | undefined> => {
+    const ended = isRunning({ status }) ? undefined : await readManifest(taskId)
+    if (ended) return { ...toForgottenEntry(ended), progress: {} }
+    const listed = await shard.listing.find(taskId)
+    const stems = listed && isRunning(listed) ? await readProgress(shard, taskId) : []
+    const manifest = await readManifest(taskId) // last, so that no separation has ended without one
+    const entry = listed ? toEntry(listed, manifest) : manifest && toForgottenEntry(manifest)
+    return entry && { ...entry, progress: toProgress(stems) }
+  }
+
+  const readEntry = async (shard: LibraryShard, item: LibraryItem): Promise<ShownEntry | undefined> => {
+    const entry = await readItem(shard, item)
+    const isGone = entry === undefined && Date.now() - item.at > CERTAINLY_GONE_MS && (await isNowhere(item.taskId))
+    if (isGone || (entry && entry.status !== item.status)) {
+      await shard.listing
+        .correct(item, entry?.status)
+        .catch((error: Error) => log.debug({ taskId: item.taskId, error: error.message }, 'library.not_corrected'))
+    }
+    return entry && { ...entry, ...(areSeveral ? { shard: shard.name } : {}) }
+  }
+
+  const isNowhere = (taskId: string): Promise<boolean> =>
+    store.readManifest(taskId).then(
+      (manifest) => manifest === undefined,
+      () => false, // a store that is away says nothing
+    )
 
   // Since a shard was added or taken away, a task may be in another one than its own.
   const findListed = async (taskId: string): Promise<{ shard: LibraryShard; listed: ListedSeparation } | undefined> => {
@@ -67,71 +116,117 @@ export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
     return shard && { shard, listed: found[index] as ListedSeparation }
   }
 
+  const find = async (taskId: string): Promise<WholeSeparation | undefined> => {
+    if (!taskIdSchema.safeParse(taskId).success) return undefined
+    const found = await findListed(taskId)
+    const stems = found ? await readProgress(found.shard, taskId) : []
+    const manifest = await readManifest(taskId) // last, so that no separation has ended without one
+    const entry = found ? toEntry(found.listed, manifest) : manifest && toForgottenEntry(manifest)
+    const shard = found && areSeveral ? { shard: found.shard.name } : {}
+    return entry && { ...entry, ...shard, progress: toProgress(stems), manifest: manifest ?? null }
+  }
+
+  type ReadEntry = (shard: LibraryShard, item: LibraryItem) => Promise<ShownEntry | undefined>
+
+  const readPage = async (view: LibraryView, read: ReadEntry): Promise<LibraryPage> => {
+    const { answers, away } = await askShards(shards.all, async ({ listing }) => {
+      const [page, counts, isFilled] = await Promise.all([
+        listing.page({ ...view, limit: PAGE_LENGTH }),
+        listing.count(),
+        listing.isFilled(),
+      ])
+      return { page, counts, isFilled }
+    })
+    const { items, more } = joinPages(
+      answers.map(({ shard, answer }) => ({ ...answer.page, of: shard })),
+      view.newer ? 'newer' : 'older',
+      PAGE_LENGTH,
+    )
+    if (view.newer && !more) return readPage({ ...view, newer: undefined }, read) // the first page is a full one
+    const entries = await Promise.all(items.map(({ of, ...item }) => read(of, item)))
+    const exact = view.search && !view.older && !view.newer ? await findExact(view.search, view.of) : undefined
+    const [first, last] = [items[0], items.at(-1)]
+    return {
+      separations: withFirst(
+        entries.filter((entry) => entry !== undefined),
+        exact,
+      ),
+      newer: first && (view.older || view.newer) ? [first.at, first.taskId] : undefined,
+      older: view.newer ? last && [last.at, last.taskId] : more,
+      counts: sumOf(answers.map(({ answer }) => answer.counts)),
+      isFilled: answers.every(({ answer }) => answer.isFilled),
+      away,
+    }
+  }
+
+  // Whoever has the whole id finds what the list does not know, too.
+  const findExact = async (taskId: string, of: ListedStatus | undefined): Promise<ShownEntry | undefined> => {
+    const found = await find(taskId)
+    return found && (of === undefined || found.status === of) ? found : undefined
+  }
+
   return {
     /**
-     * One page, newest first; of several shards a part each.
+     * A page of the list, newest first.
      *
-     * @param page from 1
-     * @throws {QueueAwayError} when all are away
+     * @throws {QueueAwayError} when all shards are away
      */
-    page: async (page: number): Promise<LibraryPage> => {
-      const length = partLength(PAGE_LENGTH, shards.all)
-      const { answers, away } = await askShards(shards.all, ({ listing }) => listing.page((page - 1) * length, length))
-      const listed = answers.flatMap(({ shard, answer }) =>
-        answer.separations.map((each) => ({ shard: shard.name, listed: each })),
+    page: (view: LibraryView): Promise<LibraryPage> => readPage(view, readEntry),
+    /**
+     * The same for those who look again and again: what has ended and did not change since is not read once more.
+     *
+     * @throws {QueueAwayError} when all shards are away
+     */
+    pageAgain: async (view: LibraryView): Promise<LibraryPage> => {
+      await askShards(shards.all, ({ name, listing }) => memory.forgetChanged(name, listing.changesSince))
+      return readPage(view, (shard, item) =>
+        memory.remember(
+          shard.name,
+          item,
+          () => readEntry(shard, item),
+          (entry) => !isRunning(entry),
+        ),
       )
-      const entries = await Promise.all(listed.map(readEntry))
-      return {
-        page,
-        pages: Math.max(1, ...answers.map(({ answer }) => Math.ceil(answer.total / length))),
-        total: answers.reduce((sum, { answer }) => sum + answer.total, 0),
-        separations: areSeveral ? entries.sort(byReceivedLast) : entries,
-        away,
-      }
     },
     /**
-     * A step of a walk through all separations, or all of a status; it may show fewer than the limit, or none, and go on.
+     * A step of a walk through all separations, or all of a status, newest first; of several shards a part each.
      *
      * @throws {QueueAwayError} when all shards are away
      * @throws {CursorError}
      */
     walk: async (status: ListedStatus | undefined, cursor: string | undefined, limit: number): Promise<LibraryStep> => {
-      const { separations, next, away } = await walk(status, cursor, limit)
-      const entries = await Promise.all(separations.map(readEntry))
-      const fitting = entries.filter((entry) => status === undefined || entry.status === status)
-      return { separations: areSeveral ? fitting.sort(byEndedLast) : fitting, next_cursor: next, away }
+      const { items, next, away } = await walk(status, cursor, limit)
+      const inOrder = items.toSorted((a, b) => newestFirst(a.item, b.item))
+      const entries = await Promise.all(
+        inOrder.map(({ shard, item }) => readEntry(shards.get(shard) as LibraryShard, item)),
+      )
+      const fitting = entries
+        .filter((entry) => entry !== undefined)
+        .filter((entry) => status === undefined || entry.status === status)
+      return { separations: fitting.map(({ progress: _left, ...entry }) => entry), next_cursor: next, away }
     },
     /**
      * All that is known of a separation; `undefined` when neither queue nor store know it.
      *
      * @throws {QueueAwayError} when the task's shard is away
      */
-    find: async (taskId: string): Promise<WholeSeparation | undefined> => {
-      if (!taskIdSchema.safeParse(taskId).success) return undefined
-      const found = await findListed(taskId)
-      const stems = found ? await readProgress(found.shard, taskId) : []
-      const manifest = await readManifest(taskId) // last, so that no separation has ended without one
-      const entry = found ? toEntry(found.listed, manifest) : manifest && toForgottenEntry(manifest)
-      const shard = found && areSeveral ? { shard: found.shard.name } : {}
-      return entry && { ...entry, ...shard, progress: toProgress(stems), manifest: manifest ?? null }
-    },
+    find,
   }
 }
 
 export type Library = ReturnType<typeof createLibrary>
 
+const withFirst = (entries: ShownEntry[], first: ShownEntry | undefined): ShownEntry[] =>
+  first ? [first, ...entries.filter(({ task_id }) => task_id !== first.task_id)] : entries
+
+const sumOf = (all: Record<ListedStatus, number>[]): Record<ListedStatus, number> =>
+  Object.fromEntries(
+    LISTED_STATUSES.map((status) => [status, all.reduce((sum, counts) => sum + counts[status], 0)]),
+  ) as Record<ListedStatus, number>
+
 /** Is there an end to wait for? */
 export const isRunning = ({ status }: { status: ListedStatus }): boolean =>
   status === 'expected' || status === 'waiting' || status === 'downloading'
-
-const byReceivedLast = (a: LibraryEntry, b: LibraryEntry): number =>
-  Date.parse(b.received_at) - Date.parse(a.received_at)
-
-// Those that have not ended come after those that have.
-const byEndedLast = (a: LibraryEntry, b: LibraryEntry): number =>
-  Date.parse(b.finished_at ?? NEVER) - Date.parse(a.finished_at ?? NEVER)
-
-const NEVER = new Date(0).toISOString()
 
 const toEntry = (listed: ListedSeparation, manifest: Manifest | undefined): LibraryEntry => {
   const { separation } = listed

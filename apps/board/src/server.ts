@@ -6,9 +6,11 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { addActionGuard } from './actions.ts'
 import { sendError, sendFailure } from './answers.ts'
 import { addApiRoutes } from './api-routes.ts'
+import { addAssetsRoute } from './assets-route.ts'
 import { addBullBoard } from './bull-board.ts'
 import { addDocumentedRoutes } from './documented.ts'
-import { addEventsRoute, type EventLimits } from './events-route.ts'
+import { createEventStreams, type EventLimits } from './event-streams.ts'
+import { addEventsRoute } from './events-route.ts'
 import { addFilesRoute } from './files-route.ts'
 import { addOpenHealthRoutes } from './health-routes.ts'
 import type { Library } from './library.ts'
@@ -68,7 +70,9 @@ export const createServer = async (options: ServerOptions) => {
   addActionGuard(app)
   leaveNoConnectionBehind(app)
   addOpenHealthRoutes(app, () => shards.some(({ isReady }) => isReady()))
-  addLibraryRoute(app, library, quarantine)
+  addAssetsRoute(app)
+  const streams = createEventStreams(app, options.eventLimits)
+  addLibraryRoute(app, streams, library, quarantine)
   addRegisterForm(app, registering)
   addReplayButton(app, replay)
   addQuarantinePage(app, quarantine)
@@ -77,7 +81,7 @@ export const createServer = async (options: ServerOptions) => {
     addApiRoutes(api, library)
     addRegisterRoute(api, registering)
     addReplayRoute(api, replay)
-    addEventsRoute(api, library, options.eventLimits)
+    addEventsRoute(api, library, streams)
     addQuarantineRoutes(api, quarantine)
     addNotificationsRoutes(api, options.notifications)
     addFilesRoute(api, store)

@@ -1,26 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { WholeSeparation } from './separation-schemas.ts'
 
-/** Is told how a separation stands, again and again; `undefined` when nobody knows it any more. */
-export type Watcher = (state: WholeSeparation | undefined) => void
-
-export type SeparationWatchOptions = {
-  read: (taskId: string) => Promise<WholeSeparation | undefined>
-  /** Between two looks, in milliseconds. */
-  everyMs: number
-}
+type Watcher = (state: unknown) => void
+type Watched = { watchers: Set<Watcher>; stop: AbortController }
 
 /**
- * Looks how separations stand for as long as somebody watches. However many watch one, it is read once for all of them.
- * While Redis is away nobody is told anything.
+ * Looks at things again and again for as long as somebody watches them. However many watch one, it is read once for all of
+ * them. While Redis is away nobody is told anything.
+ *
+ * @param everyMs between two looks, in milliseconds
  */
-export const createSeparationWatch = ({ read, everyMs }: SeparationWatchOptions) => {
-  const watched = new Map<string, { watchers: Set<Watcher>; stop: AbortController }>()
+export const createWatch = (everyMs: number) => {
+  const watched = new Map<string, Watched>()
 
-  // One look after the other, and after each a rest as long: however many separations are watched, and however large they are,
+  // One look after the other, and after each a rest as long: however many things are watched, and however large they are,
   // those who ask the board have the other half of its time.
   let turn: Promise<void> = Promise.resolve()
-  const readInTurn = async (taskId: string, signal: AbortSignal): Promise<WholeSeparation | undefined> => {
+  const readInTurn = async <State>(read: () => Promise<State>, signal: AbortSignal): Promise<State> => {
     const before = turn
     const mine = Promise.withResolvers<void>()
     turn = mine.promise
@@ -28,16 +23,16 @@ export const createSeparationWatch = ({ read, everyMs }: SeparationWatchOptions)
     const startedAt = performance.now()
     try {
       signal.throwIfAborted()
-      return await read(taskId)
+      return await read()
     } finally {
       setTimeout(mine.resolve, performance.now() - startedAt).unref()
     }
   }
 
-  const follow = async (taskId: string, watchers: Set<Watcher>, signal: AbortSignal): Promise<void> => {
+  const follow = async (read: () => Promise<unknown>, { watchers, stop: { signal } }: Watched): Promise<void> => {
     for (;;) {
       await sleep(everyMs, undefined, { signal })
-      const look = await readInTurn(taskId, signal).then(
+      const look = await readInTurn(read, signal).then(
         (state) => ({ state }),
         () => undefined,
       )
@@ -47,24 +42,29 @@ export const createSeparationWatch = ({ read, everyMs }: SeparationWatchOptions)
   }
 
   return {
-    /** @returns ends it; may be called more than once */
-    watch: (taskId: string, watcher: Watcher): (() => void) => {
-      const { watchers, stop } = watched.get(taskId) ?? { watchers: new Set(), stop: new AbortController() }
-      watchers.add(watcher)
-      if (!watched.has(taskId)) {
-        watched.set(taskId, { watchers, stop })
-        follow(taskId, watchers, stop.signal).catch(() => {}) // it was stopped
+    /**
+     * @param key of what is watched; all who give the same one are told what the first one's `read` has read
+     * @param watcher is told how it stands, again and again
+     * @returns ends it; may be called more than once
+     */
+    watch: <State>(key: string, read: () => Promise<State>, watcher: (state: State) => void): (() => void) => {
+      const known = watched.get(key) ?? { watchers: new Set(), stop: new AbortController() }
+      const { watchers, stop } = known
+      watchers.add(watcher as Watcher)
+      if (!watched.has(key)) {
+        watched.set(key, known)
+        follow(read, known).catch(() => {}) // it was stopped
       }
       return () => {
-        watchers.delete(watcher)
-        if (watchers.size > 0 || watched.get(taskId)?.watchers !== watchers) return
-        watched.delete(taskId)
+        watchers.delete(watcher as Watcher)
+        if (watchers.size > 0 || watched.get(key) !== known) return
+        watched.delete(key)
         stop.abort()
       }
     },
-    /** How many separations are looked at. */
+    /** How many things are looked at. */
     size: () => watched.size,
   }
 }
 
-export type SeparationWatch = ReturnType<typeof createSeparationWatch>
+export type Watch = ReturnType<typeof createWatch>

@@ -110,7 +110,7 @@ test.each([
   ['status', 'status='],
   ['cursor', 'cursor=x'],
   ['cursor', 'cursor='],
-  ['cursor', `status=failed&cursor=${Buffer.from('all.1.end.').toString('base64url')}`],
+  ['cursor', `status=failed&cursor=${Buffer.from('all.1.task').toString('base64url')}`],
 ])('a bad %s is named: %s', async (field, query) => {
   const board = await startBoard(redisUrl)
   const answer = await board.get(`/api/separations?${query}`)

@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { EventStream } from '../src/event-stream.ts'
 import type { WholeSeparation } from '../src/separation-schemas.ts'
+import { SeparationStream } from '../src/separation-stream.ts'
 
 const ended: WholeSeparation = {
   task_id: 'task-1',
@@ -20,7 +20,7 @@ const ended: WholeSeparation = {
 }
 
 test('a reader who is still behind when the state is looked at once more gets the end whole, and once', async () => {
-  const stream = new EventStream()
+  const stream = new SeparationStream()
   stream.show(ended)
   stream.show(ended) // nobody has read yet
   stream.beat()

@@ -104,7 +104,7 @@ test('a board that starts and is looked at leaves an empty Redis empty', async (
   const server = await startRedisServer()
   onTestFinished(server.close)
   const { dump } = await openRedis(server.url)
-  const board = await startBoard(server.url)
+  const board = await startBoard(server.url, { isFilled: false })
   for (const path of ['/', '/quarantine', '/notifications', '/queues/api/queues', '/api/separations/nobody']) {
     await (await board.get(path)).body?.cancel()
   }

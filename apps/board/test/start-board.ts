@@ -5,6 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { createLibraryFill } from '@stems/queue/library-fill'
+import { createLibraryNotes, libraryKeys } from '@stems/queue/library-notes'
 import { createShards } from '@stems/queue/shards'
 import { createFileStore } from '@stems/store/file-store'
 import { createLog } from '@stems/telemetry/log'
@@ -31,11 +33,13 @@ export const authorizationOf = ({ user, password }: Omit<Login, 'role'>): string
  * A board that listens, over a store and a queue prefix of its own.
  *
  * @param redisIsAway does not wait until the board has reached Redis
+ * @param isFilled a worker has seen to it that the list holds what was there before
  */
 export const startBoard = async (
   redisUrl: string,
   {
     redisIsAway = false,
+    isFilled = true,
     logins = [LOGIN, VIEWER],
     apiKeys = [API_KEY],
     trustedProxies = [] as string[],
@@ -76,6 +80,7 @@ export const startBoard = async (
   }).finally(() => unsubscribe('fastify.initialization', watch))
   const origin = await server.listen({ host: '127.0.0.1', port: 0 })
   if (!redisIsAway && redis.status !== 'ready') await once(redis, 'ready')
+  if (!redisIsAway && isFilled) await fillLibrary(redis, prefix)
   onTestFinished(async () => {
     await server.close()
     await shards.of('any').close()
@@ -89,6 +94,14 @@ export const startBoard = async (
     store,
     queues,
     quarantine,
+    /** What the list holds. */
+    library: {
+      ...createLibraryNotes(redis, prefix),
+      has: async (taskId: string) =>
+        (await Promise.all(libraryKeys(prefix).all.map((key) => redis.zscore(key, taskId)))).some(
+          (score) => score !== null,
+        ),
+    },
     /** All routes that the server has, Bull Board's too. */
     routes,
     /** How many jobs were read until now, by anybody on this Redis. */
@@ -99,6 +112,13 @@ export const startBoard = async (
     get: (path: string, init: RequestInit = {}) =>
       fetch(`${origin}${path}`, { ...init, headers: { authorization: authorizationOf(LOGIN) } }),
   }
+}
+
+// A worker does so, where there is one.
+const fillLibrary = async (...room: Parameters<typeof createLibraryFill>) => {
+  const fill = createLibraryFill(...room)
+  await fill.finish()
+  await fill.close()
 }
 
 export type Route = { method: string; url: string; open: boolean }

@@ -8,11 +8,20 @@ export type Frame = {
   quarantined: number
 }
 
+/** A part of a page that may change while somebody looks at it. `html` is finished HTML. */
+export type Block = { id: string; html: string }
+
 export type Layout = {
   title: string
-  /** Finished HTML. */
+  /** Finished HTML, which stays as it is. */
   body: string
-  /** Shall the browser look again by itself? */
+  /** What follows the body, and may change. */
+  blocks?: Block[]
+  /** Where changes of the blocks come from; without, they stay as they are. */
+  liveFrom?: string
+  /** Scripts of the page's own, by their names below `/assets/`. */
+  scripts?: string[]
+  /** Shall a browser that runs no scripts look again by itself? */
   refresh: boolean
   /** Left out where nobody has asked Redis. */
   quarantined?: number
@@ -21,23 +30,56 @@ export type Layout = {
 const REFRESH_S = 5
 
 /** A whole page around a body. */
-export const layout = ({ title, body, refresh, quarantined = 0 }: Layout): string => html`<!doctype html>
+export const layout = ({
+  title,
+  body,
+  blocks = [],
+  liveFrom,
+  scripts = [],
+  refresh,
+  quarantined = 0,
+}: Layout): string => {
+  const isLive = liveFrom !== undefined
+  const modules = [...(isLive ? ['live.js'] : []), ...scripts]
+  return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-!${refresh ? html`<meta http-equiv="refresh" content="${REFRESH_S}">` : ''}
+!${refresh ? refreshing(isLive) : ''}
 <title>${title} · Stemkeeper</title>
+<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/style.css">
+!${modules.map((name) => html`<script type="module" src="/assets/${name}"></script>`)}
 </head>
 <body>
-<header class="top"><a href="/">Stemkeeper</a><nav><a href="/">Separations</a> !${quarantined > 0 ? quarantineLink(quarantined) : ''}<a href="/notifications">Notifications</a> <a href="/queues">Queues</a></nav></header>
-<main>
+<a class="skip" href="#main">Skip to the content</a>
+<header class="top"><a href="/">Stemkeeper</a><nav aria-label="Main"><a href="/">Library</a> !${quarantined > 0 ? quarantineLink(quarantined) : ''}<a href="/notifications">Notifications</a> <a href="/queues">Queues</a></nav></header>
+<main id="main">
 !${body}
+!${isLive || blocks.length > 0 ? blocksHtml(blocks, liveFrom) : ''}
 </main>
 </body>
 </html>
+`
+}
+
+// A page that is kept up to date by its script is not loaded again under the hands of whoever uses it.
+const refreshing = (isLive: boolean): string => {
+  const meta = html`<meta http-equiv="refresh" content="${REFRESH_S}">`
+  return isLive ? html`<noscript>!${meta}</noscript>` : meta
+}
+
+const blocksHtml = (
+  blocks: Block[],
+  liveFrom: string | undefined,
+): string => html`<p id="live-state" role="status" hidden></p>
+<div id="blocks" !${liveFrom === undefined ? '' : html`data-live="${liveFrom}"`}>
+!${blocks.map(blockHtml)}</div>`
+
+/** A block as it stands in the page. */
+export const blockHtml = ({ id, html: inner }: Block): string => html`<div class="block" id="${id}">!${inner}</div>
 `
 
 const quarantineLink = (quarantined: number): string => html`<a href="/quarantine">Quarantine (${quarantined})</a> `

@@ -1,69 +1,96 @@
 import { separationJobId } from '@stems/queue/jobs'
+import { LISTED_STATUSES, type ListedStatus } from '@stems/queue/library-notes'
 import { html } from 'ghtml'
 import { jobHref } from '../job-href.ts'
-import { isRunning, type LibraryPage } from '../library.ts'
-import type { LibraryEntry, LibraryStem } from '../separation-schemas.ts'
+import { isRunning, type LibraryPage, type LibraryView, type ShownEntry } from '../library.ts'
+import { viewHref } from '../library-view.ts'
 import { awayNotice } from './away-notice.ts'
-import { type Frame, layout } from './layout.ts'
-import { pager } from './pager.ts'
-import { time } from './time.ts'
+import type { Block, Frame, Layout } from './layout.ts'
+import { kindText, summaryText } from './separation-text.ts'
+import { stemLine } from './stem-line.ts'
+import { age } from './time.ts'
 
 /** The list of separations. */
-export const libraryPage = (library: LibraryPage, { mayAct, quarantined }: Frame): string =>
-  layout({
-    title: 'Separations',
-    quarantined,
-    refresh: library.away.length > 0 || library.separations.some(isRunning),
-    body: html`<h1>Separations</h1>
-!${mayAct ? EXPECT_FORM : ''}
-!${awayNotice(library.away)}
-!${library.separations.length === 0 ? emptyList(library) : library.separations.map((entry) => separation(entry, mayAct))}
-!${pager(library, '/', 'separations')}`,
-  })
+export const libraryPage = (library: LibraryPage, view: LibraryView, { mayAct, quarantined }: Frame): Layout => ({
+  title: 'Library',
+  liveFrom: viewHref(view, '/live/'),
+  quarantined,
+  refresh: true,
+  body: html`<h1>Library</h1>
+<div class="tools">!${searchForm(view)}!${mayAct ? EXPECT_FORM : ''}</div>`,
+  blocks: [
+    { id: 'notices', html: notices(library) },
+    { id: 'views', html: views(library, view) },
+    ...(library.separations.length === 0 ? [{ id: 'none', html: emptyList(library, view) }] : []),
+    ...library.separations.map((entry): Block => ({ id: `s-${entry.task_id}`, html: separation(entry, mayAct) })),
+    { id: 'pager', html: pager(library, view) },
+  ],
+})
+
+const searchForm = ({ of, search = '' }: LibraryView): string => html`<form role="search" action="/">
+!${of === undefined ? '' : html`<input type="hidden" name="status" value="${of}">`}
+<label>Search task ids <input type="search" name="q" value="${search}" maxlength="128" autocomplete="off" spellcheck="false"></label>
+<button>Search</button></form>`
 
 const EXPECT_FORM = `<form class="expect" method="post" action="/separations">
 <label>Expect the callback of task <input name="task_id" required maxlength="128" pattern="[A-Za-z0-9_\\-]+" autocomplete="off" spellcheck="false"></label>
 <button title="If it does not come, the provider is asked for the result">Expect</button></form>`
 
-const emptyList = ({ total }: LibraryPage): string =>
-  total === 0
-    ? '<p>Nothing has come in yet. A separation appears here as soon as its callback is accepted.</p>'
-    : '<p>There is nothing on this page. <a href="/">Go to the newest.</a></p>'
+const notices = ({ away, isFilled }: LibraryPage): string =>
+  awayNotice(away) +
+  (isFilled
+    ? ''
+    : '<p role="status" class="about">A worker is still putting the list together; older separations appear as it finds them.</p>')
 
-const separation = (entry: LibraryEntry, mayAct: boolean): string => html`<article class="separation">
-<header><h2>${entry.task_id}</h2><span class="status ${entry.status}">${statusText(entry)}</span></header>
-<p class="about">!${aboutText(entry)} !${time(entry.received_at)} · !${links(entry)}</p>
+const views = ({ counts }: LibraryPage, view: LibraryView): string => {
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0)
+  const link = (of: ListedStatus | undefined, text: string, count: number): string =>
+    html`<a href="${viewHref({ of, search: view.search })}" !${of === view.of ? 'aria-current="page"' : ''}>${text} <small>${count.toLocaleString('en')}</small></a>`
+  return html`<nav class="views" aria-label="By status">!${link(undefined, 'all', all)} !${LISTED_STATUSES.map((of) => `${link(of, of, counts[of])} `)}</nav>`
+}
+
+const emptyList = ({ counts, older }: LibraryPage, { of, search }: LibraryView): string => {
+  if (search && older)
+    return html`<p>None of the tasks that were looked at holds «${search}». There are older ones to be looked at.</p>`
+  if (search)
+    return html`<p>No task id holds «${search}»${of === undefined ? '' : `, among those that are ${of}`}. <a href="${viewHref({})}">Show all.</a></p>`
+  if (Object.values(counts).every((count) => count === 0))
+    return '<p>Nothing has come in yet. A separation appears here as soon as its callback is accepted.</p>'
+  if (of !== undefined && counts[of] === 0)
+    return html`<p>No separation is ${of} right now. <a href="/">Show all.</a></p>`
+  return '<p>There is nothing on this page. <a href="/">Go to the newest.</a></p>'
+}
+
+const separation = (entry: ShownEntry, mayAct: boolean): string => html`<article class="separation">
+<header><h2><a href="/separations/${entry.task_id}">${entry.task_id}</a></h2><span class="status ${entry.status}">${statusText(entry)}</span></header>
+<p class="about">!${aboutText(entry)} !${age(entry.received_at)} !${summaryText(entry)}· !${links(entry)}</p>
 !${entry.code === 200 ? '' : html`<p class="reason">The provider said: ${entry.code} ${entry.msg}</p>`}
 !${entry.problem === null ? '' : html`<p class="reason">${entry.problem}</p>`}
-<ul class="stems">!${Object.entries(entry.stems).map(([name, stem]) => html`<li>!${stemLine(name, stem)}</li>`)}</ul>
+<ul class="stems">!${Object.entries(entry.stems).map(([name, stem]) => html`<li>!${stemLine(name, stem, entry.progress[name])}</li>`)}</ul>
 !${isRunning(entry) || !mayAct ? '' : replayButton(entry)}</article>
 `
 
 const replayButton = ({
   task_id,
-}: LibraryEntry): string => html`<form method="post" action="/separations/${task_id}/replay"><button title="Fetch what is missing, check what is there">Replay</button></form>
+}: ShownEntry): string => html`<form method="post" action="/separations/${task_id}/replay" class="act"><button title="Fetch what is missing, check what is there">Replay</button></form>
 `
 
-const statusText = ({ status, counts }: LibraryEntry): string =>
+const statusText = ({ status, counts }: ShownEntry): string =>
   status === 'downloading' ? `downloading ${counts.ended} of ${counts.total}` : status
 
-const aboutText = ({ status, type }: LibraryEntry): string =>
-  status === 'expected' ? 'its callback has not come · registered' : html`${type} · received`
+const aboutText = ({ status, type }: ShownEntry): string =>
+  status === 'expected' ? 'its callback has not come · registered' : html`${kindText(type)} · received`
 
-const links = ({ task_id, manifest_url, shard }: LibraryEntry): string =>
+const links = ({ task_id, manifest_url, shard }: ShownEntry): string =>
   html`!${manifest_url === null ? '' : html`<a href="${manifest_url}">manifest.json</a> · `}<a
 href="${jobHref('separations', separationJobId(task_id), shard)}">job</a>`
 
-const stemLine = (name: string, stem: LibraryStem): string => {
-  if (stem.status === 'saved')
-    return html`<a href="${stem.href}">${stem.file}</a> <small>${sizeText(stem.bytes)}</small>`
-  if (stem.status === 'empty') return html`${name} <small>empty: the provider gave no link</small>`
-  if (stem.status === 'pending') return html`${name} <small>pending</small>`
-  return html`${name} <span class="reason">failed: ${stem.error.code}: ${stem.error.message}</span>`
-}
-
-const sizeText = (bytes: number): string => {
-  if (bytes < 1000) return `${bytes} B`
-  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`
-  return `${(bytes / 1_000_000).toFixed(1)} MB`
+const pager = ({ newer, older }: LibraryPage, view: LibraryView): string => {
+  const { of, search } = view
+  return newer || older
+    ? html`<nav class="pager" aria-label="Pages">
+!${newer ? html`<a href="${viewHref({ of, search })}">⇤ Newest</a> <a rel="prev" href="${viewHref({ of, search, newer })}">← Newer</a>` : ''}
+!${older ? html`<a rel="next" href="${viewHref({ of, search, older })}">Older →</a>` : ''}
+</nav>`
+    : ''
 }

@@ -1,0 +1,33 @@
+import { taskIdSchema } from '@stems/domain/task-id'
+import { LISTED_STATUSES } from '@stems/queue/library-notes'
+import type { LibraryPlace } from '@stems/queue/library-pages'
+import { z } from 'zod'
+import type { LibraryView } from './library.ts'
+
+const place = z
+  .string()
+  .regex(/^\d{1,15}\./)
+  .transform((text): LibraryPlace => [Number(text.split('.', 1)[0]), text.slice(text.indexOf('.') + 1)])
+  .refine(([, taskId]) => taskIdSchema.safeParse(taskId).success)
+
+const viewSchema = z.object({
+  status: z.enum(LISTED_STATUSES).optional().catch(undefined),
+  q: z.string().trim().max(128).optional().catch(undefined),
+  older: place.optional().catch(undefined),
+  newer: place.optional().catch(undefined),
+})
+
+/** What a query asks for; whatever makes no sense of it is left out. */
+export const readView = (query: unknown): LibraryView => {
+  const { status, q, older, newer } = viewSchema.parse(query ?? {})
+  return { of: status, search: q || undefined, older, newer: older ? undefined : newer }
+}
+
+/** Where a view is shown. */
+export const viewHref = (view: LibraryView, path = '/'): string => {
+  const { of, search, older, newer } = view
+  const named = { status: of, q: search, older: older?.join('.'), newer: newer?.join('.') }
+  const given = Object.entries(named).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  const query = new URLSearchParams(given).toString()
+  return query ? `${path}?${query}` : path
+}

@@ -1,0 +1,14 @@
+import type { LibraryEntry } from '../separation-schemas.ts'
+import { sizeText } from './size.ts'
+
+/** What was asked of the provider, for people. */
+export const kindText = (type: LibraryEntry['type']): string =>
+  ({ separate_vocal: 'vocal and instrumental', split_stem: 'all stems', unknown: 'unknown kind' })[type]
+
+/** How many stems are home and what they weigh; nothing where there are none. */
+export const summaryText = ({ stems }: LibraryEntry): string => {
+  const saved = Object.values(stems).filter((stem) => stem.status === 'saved')
+  if (saved.length === 0) return ''
+  const bytes = saved.reduce((sum, stem) => sum + stem.bytes, 0)
+  return `· ${saved.length} ${saved.length === 1 ? 'stem' : 'stems'}, ${sizeText(bytes)} `
+}
