@@ -15,7 +15,7 @@ const content = (description: string) => ({
 })
 
 const schema = {
-  summary: 'A stem or a manifest',
+  summary: 'A stem, its waveform or a manifest',
   description:
     'Takes `Range: bytes=…` for one range, `If-Range` and `If-None-Match` with the `ETag` of an earlier answer. Problems ' +
     'are pages for a login and application/problem+json for a key.',
@@ -30,7 +30,7 @@ const schema = {
   },
 }
 
-/** Adds `/files/<task_id>/<file>`: stems and manifests as they lie in the store. The store refuses every other name. */
+/** Adds `/files/<task_id>/<file>`: stems, their analyses and manifests as they lie in the store. The store refuses every other name. */
 export const addFilesRoute = (app: DocumentedApp, store: StemStore): void => {
   app.route({
     method: ['GET', 'HEAD'],
@@ -41,7 +41,7 @@ export const addFilesRoute = (app: DocumentedApp, store: StemStore): void => {
       const { taskId, file } = request.params
       const found = await store.open(taskId, file)
       if (!found) return sendFailure(request, reply, 404, 'The store has no such file.')
-      const stored = file === 'manifest.json' ? await readWhole(found) : found
+      const stored = file.endsWith('.json') ? await readWhole(found) : found
       const etag = `"${stored.version}"`
       reply.header('accept-ranges', 'bytes').header('etag', etag).header('cache-control', 'private, no-cache')
       if (holdsTag(request.headers['if-none-match'], etag)) return reply.code(304).send(NOTHING)
@@ -67,7 +67,7 @@ export const addFilesRoute = (app: DocumentedApp, store: StemStore): void => {
 // `null` would be sent as JSON.
 const NOTHING = undefined as never
 
-// A manifest may be replaced while it is read: its length and its version are those of what was read.
+// A manifest or an analysis may be replaced while it is read: its length and its version are those of what was read.
 const readWhole = async (stored: StoredFile): Promise<StoredFile> => {
   const bytes = await buffer(stored.stream())
   return {

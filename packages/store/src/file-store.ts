@@ -5,8 +5,9 @@ import { join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
+import { analysisFileName, parseAnalysis, printAnalysis } from './analysis-file.ts'
 import { linkDurably, writeDurably } from './durable-file.ts'
-import { contentTypeOf, isPublishedFileName, MANIFEST_FILE } from './file-name.ts'
+import { contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
 import { createFilePart, sweepParts } from './file-part.ts'
 import { createFileRetention } from './file-retention.ts'
 import { createFolderOwner, makeFolder } from './folder-owner.ts'
@@ -66,12 +67,27 @@ export const createFileStore = (root: string): StemStore => {
 
   const remove: StemStore['remove'] = async (taskId, file) => {
     if (!isPublishedFileName(file)) throw new Error(`${JSON.stringify(file)} is no file name of a stem`)
-    await rm(join(await folderOf(taskId), file), { force: true })
+    const folder = await folderOf(taskId)
+    await rm(join(folder, file), { force: true })
+    await rm(join(folder, analysisFileName(parse(file).name)), { force: true })
+  }
+
+  const writeAnalysis: StemStore['writeAnalysis'] = async (taskId, stem, analysis) => {
+    const folder = await folderOf(taskId)
+    const path = join(folder, analysisFileName(stem))
+    // A separation is taken away by its folder, so that a path into it leads nowhere from then on.
+    if (!(await stat(join(folder, MANIFEST_FILE)).catch(ignoreMissing))) return
+    await writeDurably(path, printAnalysis(analysis)).catch(ignoreMissing)
+  }
+
+  const readAnalysis: StemStore['readAnalysis'] = async (taskId, stem) => {
+    const path = join(await folderOf(taskId), analysisFileName(stem))
+    const text = await readFile(path, 'utf8').catch(ignoreMissing)
+    return text === undefined ? undefined : parseAnalysis(text)
   }
 
   const open: StemStore['open'] = async (taskId, file) => {
-    const isKnown = file === MANIFEST_FILE || isPublishedFileName(file)
-    if (!isKnown || !taskIdSchema.safeParse(taskId).success) return undefined
+    if (!isReadableFileName(file) || !taskIdSchema.safeParse(taskId).success) return undefined
     const path = join(await folderOf(taskId), file)
     const stats = await stat(path, { bigint: true }).catch(ignoreMissing)
     if (!stats?.isFile()) return undefined
@@ -99,6 +115,8 @@ export const createFileStore = (root: string): StemStore => {
     writeManifest: errors.guard(writeManifest),
     readManifest: errors.guard(readManifest),
     remove: errors.guard(remove),
+    writeAnalysis: errors.guard(writeAnalysis),
+    readAnalysis: errors.guard(readAnalysis),
     open: errors.guard(open),
     noteOpen: errors.guard(noteOpen),
     noteClosed: errors.guard(noteClosed),

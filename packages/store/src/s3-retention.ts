@@ -1,6 +1,6 @@
 import { DeleteObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { isPublishedFileName, MANIFEST_FILE } from './file-name.ts'
+import { isReadableFileName, MANIFEST_FILE } from './file-name.ts'
 import { finishedOf } from './finished.ts'
 import { listObjects } from './s3-listing.ts'
 import type { FinishedSeparation, StemStore } from './stem-store.ts'
@@ -27,7 +27,8 @@ export const createS3Retention = ({ client, bucket, prefix, readManifest }: S3Re
   const dropStems = async (taskId: string, olderThanMs = Number.POSITIVE_INFINITY): Promise<void> => {
     for await (const { key, modifiedAtMs } of filesOf(taskId)) {
       const file = key.slice(`${prefix}${taskId}/`.length)
-      if (isPublishedFileName(file) && modifiedAtMs <= olderThanMs) await drop(key)
+      const isOurs = isReadableFileName(file) && file !== MANIFEST_FILE
+      if (isOurs && modifiedAtMs <= olderThanMs) await drop(key)
     }
   }
 

@@ -11,7 +11,8 @@ import {
 } from '@aws-sdk/client-s3'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { contentTypeOf, isPublishedFileName, MANIFEST_FILE } from './file-name.ts'
+import { analysisFileName, parseAnalysis, printAnalysis } from './analysis-file.ts'
+import { contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
 import { createFilePart, sweepParts } from './file-part.ts'
 import { freeSpace } from './free-space.ts'
 import { parseManifest, printManifest } from './manifest-text.ts'
@@ -90,26 +91,48 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
     return createFilePart({ partsFolder, taskId, stem, errors, publishAs })
   }
 
-  const writeManifest: StemStore['writeManifest'] = async (manifest) => {
-    const [Body, ContentType] = [printManifest(manifest), 'application/json']
+  const putJson = async (key: string, Body: string): Promise<void> => {
     const ChecksumSHA256 = createHash('sha256').update(Body).digest('base64')
-    const target = at(folderOf(manifest.task_id) + MANIFEST_FILE)
-    await client.send(new PutObjectCommand({ ...target, Body, ContentType, ChecksumSHA256 }))
+    await client.send(new PutObjectCommand({ ...at(key), Body, ContentType: 'application/json', ChecksumSHA256 }))
   }
 
+  const readText = async (key: string): Promise<string | undefined> => {
+    const found = await client.send(new GetObjectCommand(at(key))).catch(ignoreMissing)
+    return found?.Body && (await found.Body.transformToString())
+  }
+
+  const manifestKey = (taskId: string): string => folderOf(taskId) + MANIFEST_FILE
+  const analysisKey = (taskId: string, stem: string): string => folderOf(taskId) + analysisFileName(stem)
+
+  const writeManifest: StemStore['writeManifest'] = async (manifest) =>
+    putJson(manifestKey(manifest.task_id), printManifest(manifest))
+
   const readManifest: StemStore['readManifest'] = async (taskId) => {
-    const found = await client.send(new GetObjectCommand(at(folderOf(taskId) + MANIFEST_FILE))).catch(ignoreMissing)
-    return found?.Body && parseManifest(await found.Body.transformToString())
+    const text = await readText(manifestKey(taskId))
+    return text === undefined ? undefined : parseManifest(text)
+  }
+
+  const writeAnalysis: StemStore['writeAnalysis'] = async (taskId, stem, analysis) => {
+    const key = analysisKey(taskId, stem)
+    if (!(await head(manifestKey(taskId)))) return
+    await putJson(key, printAnalysis(analysis))
+    // What is taken away loses its manifest first: this may have come after all else had gone.
+    if (!(await head(manifestKey(taskId)))) await client.send(new DeleteObjectCommand(at(key)))
+  }
+
+  const readAnalysis: StemStore['readAnalysis'] = async (taskId, stem) => {
+    const text = await readText(analysisKey(taskId, stem))
+    return text === undefined ? undefined : parseAnalysis(text)
   }
 
   const remove: StemStore['remove'] = async (taskId, file) => {
     if (!isPublishedFileName(file)) throw new Error(`${JSON.stringify(file)} is no file name of a stem`)
     await client.send(new DeleteObjectCommand(at(folderOf(taskId) + file)))
+    await client.send(new DeleteObjectCommand(at(analysisKey(taskId, parse(file).name))))
   }
 
   const open: StemStore['open'] = async (taskId, file) => {
-    const isKnown = file === MANIFEST_FILE || isPublishedFileName(file)
-    if (!isKnown || !taskIdSchema.safeParse(taskId).success) return undefined
+    if (!isReadableFileName(file) || !taskIdSchema.safeParse(taskId).success) return undefined
     const key = folderOf(taskId) + file
     const found = await head(key)
     if (!found?.ETag) return undefined
@@ -147,6 +170,8 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
     writeManifest: guard(writeManifest),
     readManifest: guard(readManifest),
     remove: guard(remove),
+    writeAnalysis: guard(writeAnalysis),
+    readAnalysis: guard(readAnalysis),
     open: guard(open),
     noteOpen: guard(noteOpen),
     noteClosed: guard(noteClosed),

@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { Manifest } from '@stems/domain/manifest'
 import type { Separation } from '@stems/domain/separation'
+import type { StemAnalysis } from '@stems/domain/stem-analysis'
 import { describe, expect, test } from 'vitest'
 import type { StemStore } from '../src/stem-store.ts'
 
@@ -18,6 +19,11 @@ export const manifestOf = (taskId: string, msg = 'done'): Manifest => ({
   received_at: '2026-01-01T00:00:00.000Z',
   finished_at: '2026-01-01T00:00:01.000Z',
   stems: { fx: { status: 'empty' } },
+})
+
+const analysisOf = (sha256: string, peak_db = -3): StemAnalysis => ({
+  ...{ version: 2, channels: 1, sample_rate: 44_100, samples_per_pixel: 64, bits: 8, length: 2, data: [-1, 1, -2, 2] },
+  stemkeeper: { version: 1, sha256, audio: { duration_seconds: 0.003, sample_rate: 44_100, channels: 2, peak_db } },
 })
 
 const openSeparation = (taskId: string): Separation => ({
@@ -164,6 +170,50 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
       await store.writeManifest(manifestOf('task-1', 'second'))
       expect(await store.readManifest('task-1')).toEqual(manifestOf('task-1', 'second'))
       expect(await store.readManifest('task-2')).toBeUndefined()
+    })
+
+    test('keeps what was found in a stem beside it, the last one, and never takes it for a stem', async () => {
+      const store = await open()
+      await publish(store, 'task-1', 'vocal', 'some bytes')
+      await store.writeManifest(manifestOf('task-1'))
+      expect(await store.readAnalysis('task-1', 'vocal')).toBeUndefined()
+      await store.writeAnalysis('task-1', 'vocal', analysisOf('a'.repeat(64)))
+      await store.writeAnalysis('task-1', 'vocal', analysisOf('b'.repeat(64)))
+      await store.writeAnalysis('task-1', 'drums', analysisOf('c'.repeat(64)))
+
+      expect(await store.readAnalysis('task-1', 'vocal')).toEqual(analysisOf('b'.repeat(64)))
+      expect(await store.open('task-1', 'vocal.peaks.json')).toMatchObject({ contentType: 'application/json' })
+      expect(JSON.parse((await contentOf(store, 'task-1', 'vocal.peaks.json')) ?? '')).toMatchObject({ version: 2 })
+      expect(await store.find('task-1', 'vocal')).toMatchObject({ file: 'vocal.mp3' })
+      expect(await store.find('task-1', 'drums')).toBeUndefined()
+      await expect(async () => store.remove('task-1', 'vocal.peaks.json')).rejects.toThrow()
+      await expect(async () => store.writeAnalysis('task-1', '../x', analysisOf('a'.repeat(64)))).rejects.toThrow()
+      expect(await store.open('task-1', '..peaks.json')).toBeUndefined()
+    })
+
+    test('forgets what was found in a stem together with its bytes', async () => {
+      const store = await open()
+      await store.writeManifest(manifestOf('task-1'))
+      for (const stem of ['vocal', 'drums']) {
+        await publish(store, 'task-1', stem, 'damaged')
+        await store.writeAnalysis('task-1', stem, analysisOf('a'.repeat(64)))
+      }
+      await store.remove('task-1', 'vocal.mp3')
+      expect(await store.readAnalysis('task-1', 'vocal')).toBeUndefined()
+      expect(await store.readAnalysis('task-1', 'drums')).toBeDefined()
+    })
+
+    test('takes away what was found together with the separation, and takes nothing in for one that is gone', async () => {
+      const store = await open()
+      await publish(store, 'task-1', 'vocal', 'some bytes')
+      await store.writeManifest(manifestOf('task-1'))
+      await store.writeAnalysis('task-1', 'vocal', analysisOf('a'.repeat(64)))
+      await store.removeSeparation('task-1')
+      expect(await store.readAnalysis('task-1', 'vocal')).toBeUndefined()
+
+      await store.writeAnalysis('task-1', 'vocal', analysisOf('a'.repeat(64)))
+      expect(await store.readAnalysis('task-1', 'vocal')).toBeUndefined()
+      expect(await store.open('task-1', 'vocal.peaks.json')).toBeUndefined()
     })
 
     test('never shows a manifest that is half of one and half of another', async () => {
