@@ -3,6 +3,7 @@ import { sendPage } from './answers.ts'
 import { EventStream } from './event-stream.ts'
 import type { EventStreams } from './event-streams.ts'
 import { type Block, blockHtml, type Layout, layout } from './pages/layout.ts'
+import type { forPlayers } from './security-headers.ts'
 
 /** A page that tells those who look at it what has changed. */
 export type LivePage = {
@@ -13,6 +14,8 @@ export type LivePage = {
    * remembered. `undefined`: there is no such page.
    */
   read: (request: FastifyRequest, isAgain: boolean) => Promise<Layout | undefined>
+  /** Where the page needs other security headers than most. */
+  helmet?: typeof forPlayers
   /** Answers when there is no such page. */
   sayMissing?: (request: FastifyRequest, reply: FastifyReply) => FastifyReply
 }
@@ -25,9 +28,9 @@ export type LivePage = {
 export const addLivePage = (
   app: FastifyInstance,
   streams: EventStreams,
-  { path, read, sayMissing }: LivePage,
+  { path, read, sayMissing, helmet }: LivePage,
 ): void => {
-  app.get(path, async (request, reply) => {
+  app.get(path, { ...(helmet && { helmet }) }, async (request, reply) => {
     const page = await read(request, false)
     if (page) return sendPage(reply, layout(page))
     return sayMissing ? sayMissing(request, reply) : reply.callNotFound()

@@ -41,9 +41,12 @@ const schema = {
 /** Adds the replay of a separation for people: a button. */
 export const addReplayButton = (app: FastifyInstance, replay: Replay): void => {
   const changes = { config: { changes: true } }
-  app.post<{ Params: { taskId: string } }>('/separations/:taskId/replay', changes, async (request, reply) => {
-    const refusal = await attempt(replay, request.params.taskId, request.log)
-    return refusal ? sendFailure(request, reply, ...refusal) : reply.redirect('/', 303)
+  type Replayed = { Params: { taskId: string }; Querystring: { back?: unknown } }
+  app.post<Replayed>('/separations/:taskId/replay', changes, async (request, reply) => {
+    const { taskId } = request.params
+    const refusal = await attempt(replay, taskId, request.log)
+    if (refusal) return sendFailure(request, reply, ...refusal)
+    return reply.redirect(request.query.back === 'separation' ? `/separations/${taskId}` : '/', 303)
   })
 }
 

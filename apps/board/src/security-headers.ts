@@ -13,8 +13,12 @@ const ownPages = {
     imgSrc: ["'self'"],
     scriptSrc: ["'self'"],
     connectSrc: ["'self'"],
-    mediaSrc: ["'self'"],
   },
+}
+
+/** For a page that plays stems which its own script has fetched. */
+export const forPlayers = {
+  contentSecurityPolicy: { ...ownPages, directives: { ...ownPages.directives, mediaSrc: ['blob:'] } },
 }
 
 // Bull Board styles elements inline and shows its icons as data URLs.

@@ -23,6 +23,8 @@ import { addQuarantinePage, addQuarantineRoutes } from './quarantine-routes.ts'
 import { addRegisterForm, addRegisterRoute, type Registering } from './register-route.ts'
 import { addReplayButton, addReplayRoute, type Replay } from './replay-route.ts'
 import { addSecurityHeaders } from './security-headers.ts'
+import { addSeparationRoute } from './separation-route.ts'
+import { addZipRoute } from './zip-route.ts'
 
 export type ServerOptions = {
   logins: Login[]
@@ -73,6 +75,7 @@ export const createServer = async (options: ServerOptions) => {
   addAssetsRoute(app)
   const streams = createEventStreams(app, options.eventLimits)
   addLibraryRoute(app, streams, library, quarantine)
+  addSeparationRoute(app, { streams, library, store, quarantine, log })
   addRegisterForm(app, registering)
   addReplayButton(app, replay)
   addQuarantinePage(app, quarantine)
@@ -85,6 +88,7 @@ export const createServer = async (options: ServerOptions) => {
     addQuarantineRoutes(api, quarantine)
     addNotificationsRoutes(api, options.notifications)
     addFilesRoute(api, store)
+    addZipRoute(api, store, log)
   })
   await addBullBoard(app, shards)
   return app

@@ -51,13 +51,14 @@ const show = ({ order, changed }) => {
   blocks.dispatchEvent(new CustomEvent('shown'))
 }
 
-// What a person has opened stays open, and what a script shows in place of a date is no change.
+// What a person has opened stays open, what a person has set is his own, and what a script shows in place of a date is no change.
 /**
  * @param {HTMLElement} now
  * @param {HTMLElement} next
  */
 const isOther = (now, next) => {
   if (now instanceof HTMLDetailsElement && now.open) next.setAttribute('open', '')
+  if (now.dataset.own !== undefined) return false
   if (now instanceof HTMLTimeElement && now.dateTime === next.getAttribute('datetime')) return false
   return !now.isEqualNode(next)
 }

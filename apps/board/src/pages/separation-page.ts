@@ -1,0 +1,102 @@
+import { LENGTHS_MAY_DIFFER_BY_SECONDS } from '@stems/domain/audio-facts'
+import type { StemAnalysis } from '@stems/domain/stem-analysis'
+import { inMixOrder } from '@stems/domain/stem-order'
+import { separationJobId } from '@stems/queue/jobs'
+import { html } from 'ghtml'
+import { jobHref } from '../job-href.ts'
+import { isRunning } from '../library.ts'
+import type { LibraryStem, WholeSeparation } from '../separation-schemas.ts'
+import { durationText } from './audio-facts-text.ts'
+import type { Block, Frame, Layout } from './layout.ts'
+import { kindText, summaryText } from './separation-text.ts'
+import { type StemRow, stemRow } from './stem-row.ts'
+import { age } from './time.ts'
+
+/** What is known of a separation, and what was found in the bytes of its stems. */
+export type SeparationView = { separation: WholeSeparation; analyses: ReadonlyMap<string, StemAnalysis> }
+
+/** A separation: its stems, to look at, to hear and to take away. */
+export const separationPage = (view: SeparationView, { mayAct, quarantined }: Frame): Layout => {
+  const { separation } = view
+  return {
+    title: separation.task_id,
+    liveFrom: `/live/separations/${separation.task_id}`,
+    scripts: ['separation.js'],
+    quarantined,
+    refresh: isRunning(separation),
+    body: html`<h1 class="task">${separation.task_id}</h1>!${TRANSPORT}`,
+    blocks: [
+      { id: 'about', html: about(separation, mayAct) },
+      { id: 'notices', html: notices(view) },
+      ...rowsOf(view).map((row): Block => ({ id: `stem-${row.name}`, html: stemRow(row) })),
+      { id: 'keys', html: KEYS },
+    ],
+  }
+}
+
+// Without a script there is nothing to press.
+const TRANSPORT = `<section id="transport" class="transport" aria-label="Player" hidden>
+<button id="play" type="button" aria-pressed="false" disabled>Play</button>
+<button id="loop" type="button" aria-pressed="false">Loop</button>
+<label class="seek"><span class="visually-hidden">Position</span><input id="seek" type="range" min="0" max="0" step="0.1" value="0" disabled></label>
+<output id="clock" for="seek">0:00</output>
+<p id="player-state" role="status" class="about"></p>
+</section>`
+
+const KEYS = `<details class="about"><summary>Keys</summary><p><kbd>Space</kbd> plays and pauses · <kbd>1</kbd>–<kbd>9</kbd> mute a stem, with <kbd>Shift</kbd> they solo it · <kbd>←</kbd> <kbd>→</kbd> five seconds back and forth, with <kbd>Shift</kbd> thirty · <kbd>Home</kbd> to the begin · <kbd>L</kbd> loops · a click on a waveform goes there, dragging over one marks what is looped</p></details>`
+
+const about = (separation: WholeSeparation, mayAct: boolean): string => {
+  const { task_id, status, type, counts, received_at, finished_at, stems } = separation
+  const isHome = Object.values(stems).some((stem) => stem.status === 'saved')
+  return html`<p class="about"><span class="status ${status}">${status === 'downloading' ? `downloading ${counts.ended} of ${counts.total}` : status}</span>
+· ${kindText(type)} · received !${age(received_at)} !${finished_at === null ? '' : html`· finished !${age(finished_at)}`} !${summaryText(separation)}</p>
+<div class="actions">!${isHome ? html`<a class="button" href="/files/${task_id}/stems.zip" download>Download all as ZIP</a>` : ''}
+!${separation.manifest_url === null ? '' : html`<button type="button" id="copy-manifest" data-from="${separation.manifest_url}" data-own>Copy the manifest</button> <a href="${separation.manifest_url}">manifest.json</a>`}
+!${isRunning(separation) || !mayAct ? '' : html`<form method="post" action="/separations/${task_id}/replay?back=separation" class="act"><button title="Fetch what is missing, check what is there">Replay</button></form>`}
+<a href="${jobHref('separations', separationJobId(task_id), separation.shard)}">job</a></div>`
+}
+
+const notices = ({ separation }: SeparationView): string => {
+  const { code, msg, problem, status, manifest } = separation
+  return [
+    code === 200 ? '' : html`<p class="reason">The provider said: ${code} ${msg}</p>`,
+    problem === null ? '' : html`<p class="reason">${problem}</p>`,
+    manifest?.lengths_differ ? html`<p class="warning">${lengthsText(separation)}</p>` : '',
+    status === 'expected'
+      ? '<p>Its callback has not come. If it does not, the provider is asked for the result, where there is a key for its API.</p>'
+      : '',
+    status === 'waiting' ? '<p>It waits for a worker.</p>' : '',
+  ].join('')
+}
+
+const lengthsText = ({ manifest }: WholeSeparation): string => {
+  const lengths = Object.entries(manifest?.stems ?? {}).flatMap(([name, stem]) =>
+    stem.status === 'saved' && stem.audio ? [{ name, seconds: stem.audio.duration_seconds }] : [],
+  )
+  const [first, last] = [
+    lengths.toSorted((a, b) => a.seconds - b.seconds)[0],
+    lengths.toSorted((a, b) => b.seconds - a.seconds)[0],
+  ]
+  if (!first || !last) return ''
+  return `The lengths of the stems differ: ${first.name} lasts ${durationText(first.seconds)}, ${last.name} ${durationText(last.seconds)}. They may not fit each other.`
+}
+
+const rowsOf = ({ separation, analyses }: SeparationView): StemRow[] => {
+  const names = inMixOrder(Object.keys(separation.stems))
+  const lengthOf = (name: string): number =>
+    factsOf(separation.stems[name])?.duration_seconds ?? analyses.get(name)?.stemkeeper.audio?.duration_seconds ?? 0
+  const longest = Math.max(0, ...names.map(lengthOf))
+  const playable = names.filter((name) => separation.stems[name]?.status === 'saved')
+  return names.map((name) => ({
+    name,
+    stem: separation.stems[name] as LibraryStem,
+    progress: separation.progress[name],
+    analysis: analyses.get(name),
+    number: playable.indexOf(name) + 1,
+    isOneOfMany: playable.length > 1,
+    share: longest > 0 && lengthOf(name) > 0 ? lengthOf(name) / longest : 1,
+    isShorter: lengthOf(name) > 0 && longest - lengthOf(name) > LENGTHS_MAY_DIFFER_BY_SECONDS,
+  }))
+}
+
+const factsOf = (stem: LibraryStem | undefined) => (stem?.status === 'saved' ? stem.audio : undefined)

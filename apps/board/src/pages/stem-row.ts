@@ -1,0 +1,70 @@
+import type { StemAnalysis } from '@stems/domain/stem-analysis'
+import { ORIGIN } from '@stems/domain/stem-order'
+import { html } from 'ghtml'
+import type { LibraryStem, StemProgress } from '../separation-schemas.ts'
+import { audioFactsText } from './audio-facts-text.ts'
+import { sizeText } from './size.ts'
+import { stemLine } from './stem-line.ts'
+import { waveform } from './waveform.ts'
+
+export type StemRow = {
+  name: string
+  stem: LibraryStem
+  progress: StemProgress | undefined
+  analysis: StemAnalysis | undefined
+  /** Its place among those that can be heard, from 1; 0 where it cannot. */
+  number: number
+  isOneOfMany: boolean
+  /** Of the longest stem. */
+  share: number
+  isShorter: boolean
+}
+
+type Saved = Extract<LibraryStem, { status: 'saved' }>
+
+/** A stem as a track of the mixer; as a line of text where there is nothing to hear. */
+export const stemRow = (row: StemRow): string =>
+  row.stem.status === 'saved'
+    ? track(row, row.stem)
+    : html`<div class="track none">!${stemLine(row.name, row.stem, row.progress)}</div>`
+
+const track = (row: StemRow, stem: Saved): string => {
+  const { name, number } = row
+  return html`<div class="track" role="group" aria-label="${name}" data-stem="${name}" data-src="${stem.href}" data-length="${lengthOf(row, stem)}" !${isMutedAtFirst(row) ? 'data-muted' : ''}>
+<div class="strip"><p class="name">!${number > 0 && number < 10 ? html`<kbd>${number}</kbd> ` : ''}<strong>${name}</strong> !${badges(row, stem)}</p>
+<div class="knobs" data-own><button type="button" class="mute" aria-pressed="false" aria-label="Mute ${name}">M</button><button type="button" class="solo" aria-pressed="false" aria-label="Solo ${name}">S</button><input type="range" class="volume" min="0" max="1" step="0.01" value="1" aria-label="Volume of ${name}"></div>
+<p class="about">!${factsOf(row, stem)} <a href="${stem.href}" download>${stem.file}</a> <small>${sizeText(stem.bytes)}</small></p></div>
+<div class="wave">!${picture(row)}</div></div>`
+}
+
+const lengthOf = ({ analysis }: StemRow, { audio }: Saved): number =>
+  audio?.duration_seconds ?? analysis?.stemkeeper.audio?.duration_seconds ?? 0
+
+// It is all the others together.
+const isMutedAtFirst = ({ name, isOneOfMany }: StemRow): boolean => name === ORIGIN && isOneOfMany
+
+const badges = ({ analysis, isShorter }: StemRow, { audio }: Saved): string => {
+  const isSilent = (audio ?? analysis?.stemkeeper.audio)?.silent ?? false
+  return (
+    (isSilent ? '<span class="badge">silent</span> ' : '') +
+    (isShorter ? '<span class="badge warning">shorter</span> ' : '')
+  )
+}
+
+const factsOf = ({ analysis }: StemRow, { audio }: Saved): string => {
+  const facts = audio ?? analysis?.stemkeeper.audio
+  return facts
+    ? audioFactsText(facts)
+        .map((fact) => html`<span class="fact">${fact}</span>`)
+        .join(' ')
+    : ''
+}
+
+const picture = ({ name, analysis, share }: StemRow): string => {
+  if (analysis === undefined) return '<p class="about">Its waveform is not drawn yet.</p>'
+  const { problem } = analysis.stemkeeper
+  if (problem !== undefined) return html`<p class="reason">No waveform: ${problem}</p>`
+  if (analysis.length === 0)
+    return '<p class="about">No waveform: this version cannot decode the format. Most browsers play it all the same.</p>'
+  return waveform(name, analysis, share)
+}

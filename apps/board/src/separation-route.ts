@@ -1,0 +1,83 @@
+import type { StemAnalysis } from '@stems/domain/stem-analysis'
+import type { StemStore } from '@stems/store/stem-store'
+import type { Log } from '@stems/telemetry/log'
+import type { FastifyInstance } from 'fastify'
+import { sendFailure } from './answers.ts'
+import { UNKNOWN_TASK } from './api-routes.ts'
+import type { EventStreams } from './event-streams.ts'
+import { isRunning, type Library } from './library.ts'
+import { addLivePage } from './live-route.ts'
+import { type SeparationView, separationPage } from './pages/separation-page.ts'
+import type { QuarantineDesk } from './quarantine-desk.ts'
+import { forPlayers } from './security-headers.ts'
+import type { WholeSeparation } from './separation-schemas.ts'
+
+const CALM_MS = 10_000
+const MOST_CALM = 100
+
+export type SeparationRouteOptions = {
+  streams: EventStreams
+  library: Pick<Library, 'find'>
+  store: Pick<StemStore, 'readAnalysis'>
+  quarantine: Pick<QuarantineDesk, 'count'>
+  log: Log
+}
+
+/** Adds the page of one separation: `/separations/<task_id>`. */
+export const addSeparationRoute = (
+  app: FastifyInstance,
+  { streams, library, store, quarantine, log }: SeparationRouteOptions,
+): void => {
+  // A stem that was fetched again has other bytes than those that were analysed.
+  const readAnalyses = async ({ task_id, stems }: WholeSeparation): Promise<Map<string, StemAnalysis>> => {
+    const saved = Object.entries(stems).flatMap(([name, stem]) => (stem.status === 'saved' ? [{ name, stem }] : []))
+    const found = await Promise.all(
+      saved.map(async ({ name, stem }) => {
+        const analysis = await store.readAnalysis(task_id, name).catch((error: Error) => {
+          log.warn({ taskId: task_id, stem: name, error: error.message }, 'analysis.unreadable')
+          return undefined
+        })
+        return analysis?.stemkeeper.sha256 === stem.sha256 ? [[name, analysis] as const] : []
+      }),
+    )
+    return new Map(found.flat())
+  }
+
+  const readView = async (taskId: string): Promise<SeparationView | undefined> => {
+    const separation = await library.find(taskId)
+    return separation && { separation, analyses: await readAnalyses(separation) }
+  }
+
+  const calm = createCalmMemory(isCalm)
+
+  addLivePage(app, streams, {
+    path: '/separations/:taskId',
+    helmet: forPlayers,
+    read: async (request, isAgain) => {
+      const { taskId } = request.params as { taskId: string }
+      const read = () => readView(taskId)
+      const [view, quarantined] = await Promise.all([isAgain ? calm(taskId, read) : read(), quarantine.count()])
+      return view && separationPage(view, { mayAct: request.role === 'admin', quarantined })
+    },
+    sayMissing: (request, reply) => sendFailure(request, reply, 404, UNKNOWN_TASK),
+  })
+}
+
+// Nothing more will come, unless somebody drives it again.
+const isCalm = ({ separation, analyses }: SeparationView): boolean =>
+  !isRunning(separation) &&
+  Object.entries(separation.stems).every(([name, stem]) => stem.status !== 'saved' || analyses.has(name))
+
+/** Looks less often at what will hardly change: a store in a bucket wants to be paid for each look. */
+const createCalmMemory = <View>(isCalm: (view: View) => boolean) => {
+  const known = new Map<string, { view: View; at: number }>()
+  return async (key: string, read: () => Promise<View | undefined>): Promise<View | undefined> => {
+    const before = known.get(key)
+    if (before && performance.now() - before.at < CALM_MS) return before.view
+    if (known.size > MOST_CALM) known.clear()
+    known.delete(key)
+    const view = await read()
+    if (view && isCalm(view)) known.set(key, { view, at: performance.now() })
+    return view
+  }
+}

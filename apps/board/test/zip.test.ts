@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import { truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { promisify } from 'node:util'
+import { expect, inject, test } from 'vitest'
+import { type Entry, fromBuffer, type ZipFile } from 'yauzl'
+import { expectDocumented } from './matches-document.ts'
+import { API_KEY, startBoard } from './start-board.ts'
+import { separationOf, startSubmitter, startWorker, stemBytes } from './start-worker.ts'
+
+const redisUrl = inject('redisUrl')
+
+const start = async (stems: Record<string, string | null>) => {
+  const board = await startBoard(redisUrl)
+  startWorker(board, redisUrl)
+  await startSubmitter(board, redisUrl)(separationOf('task-1', stems))
+  await expect.poll(() => board.store.readManifest('task-1')).toBeDefined()
+  return board
+}
+
+/** Names and contents of a ZIP, in its order. */
+const unzip = async (zip: Buffer): Promise<[name: string, bytes: Buffer][]> => {
+  const opened = await promisify<Buffer, { lazyEntries: boolean }, ZipFile>(fromBuffer as never)(zip, {
+    lazyEntries: true,
+  })
+  const files: [string, Buffer][] = []
+  await new Promise((resolve, reject) => {
+    opened.on('entry', (entry: Entry) =>
+      opened.openReadStream(entry, (error, stream) => {
+        if (error) return reject(error)
+        buffer(stream).then((bytes) => {
+          files.push([entry.fileName, bytes])
+          opened.readEntry()
+        }, reject)
+      }),
+    )
+    opened.once('end', resolve).once('error', reject)
+    opened.readEntry()
+  })
+  return files
+}
+
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
+test('a ZIP holds all stems that are home, under names that a DAW sorts', async () => {
+  const board = await start({ origin: 'ok:', drums: 'ok:', bass: 'gone:dead', fx: null, vocal: 'ok:' })
+  const answer = await board.get('/files/task-1/stems.zip')
+  expect(answer.headers.get('content-type')).toBe('application/zip')
+  expect(answer.headers.get('content-disposition')).toBe('attachment; filename="task-1.zip"')
+  const zip = Buffer.from(await answer.arrayBuffer())
+  expect(answer.headers.get('content-length')).toBe(`${zip.length}`)
+  const files = await unzip(zip)
+  expect(files.map(([name, bytes]) => [name, sha256(bytes)])).toEqual([
+    ['01_vocal.mp3', sha256(stemBytes('vocal'))],
+    ['02_drums.mp3', sha256(stemBytes('drums'))],
+    ['03_origin.mp3', sha256(stemBytes('origin'))],
+  ])
+})
+
+test('programs get it with their key, and a problem where there is nothing to take', async () => {
+  const board = await start({ vocal: 'gone:dead' })
+  const ask = (path: string) => fetch(board.origin + path, { headers: { authorization: `Bearer ${API_KEY}` } })
+  for (const path of ['/files/task-1/stems.zip', '/files/nobody/stems.zip', '/files/..%2f../stems.zip']) {
+    const answer = await ask(path)
+    expect(answer.status).toBe(404)
+    await expectDocumented(board, 'GET /files/{taskId}/stems.zip', answer)
+  }
+  expect((await fetch(`${board.origin}/files/task-1/stems.zip`)).status).toBe(401)
+})
+
+test('a stem that is shorter than it was ends the transfer early, so that nobody takes it for whole', async () => {
+  const board = await start({ vocal: 'ok:', drums: 'ok:' })
+  const { open } = board.store
+  const path = join(board.root, 'task-1', 'drums.mp3')
+  board.store.open = async (...file) => {
+    const stored = await open(...file)
+    if (file[1] === 'drums.mp3') await truncate(path, 100)
+    return stored
+  }
+  const answer = await board.get('/files/task-1/stems.zip')
+  expect(answer.status).toBe(200)
+  await expect(answer.arrayBuffer()).rejects.toThrow()
+  expect(board.logged()).toContain('zip.cut_short')
+})

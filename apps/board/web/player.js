@@ -1,0 +1,242 @@
+// Plays the stems of a separation together, as one piece.
+
+/**
+ * A stem: its element plays, its gain is what is heard of it.
+ *
+ * @typedef {{
+ *   name: string, src: string, seconds: number,
+ *   isMuted: boolean, isSolo: boolean, volume: number,
+ *   element: HTMLAudioElement, gain: GainNode | undefined, isLoaded: boolean
+ * }} Track
+ *
+ * @typedef {{ from: number, to: number }} Section
+ */
+
+const RAMP_S = 0.01 // no clicks
+const LOOK_MS = 200
+const TOLERATED_S = 0.01
+const FAR_S = 0.15
+const FASTEST = 0.03
+
+/**
+ * Each stem is fetched as a whole before anything plays: a browser opens six connections to one host, and stems that stream
+ * would hold them, and let the others starve. All of them are then started while the clock of the audio stands still, and
+ * set off by it together. Whoever falls behind all the same is played a little faster until he has caught up.
+ *
+ * @param {{ onChange: () => void, onProblem: (text: string) => void, onLoad: (done: number, all: number) => void }} listener
+ */
+export const createPlayer = ({ onChange, onProblem, onLoad }) => {
+  /** @type {Map<string, Track>} */
+  const tracks = new Map()
+  /** @type {AudioContext | undefined} */
+  let context
+  let isPlaying = false
+  let isLooping = false
+  /** @type {Section | undefined} */
+  let section
+  let standsAt = 0
+  let move = 0 // each start, stop and jump makes those before it void
+  /** @type {Promise<void> | undefined} */
+  let loading
+
+  const all = () => [...tracks.values()]
+  const duration = () => Math.max(0, ...all().map(({ seconds, element }) => lengthOf(element) ?? seconds))
+  const end = () => (isLooping && section ? section.to : duration())
+
+  // The longest one is heard to the end.
+  const leader = () =>
+    all()
+      .filter(({ element }) => !element.paused && !element.ended)
+      .sort((a, b) => b.element.duration - a.element.duration)[0]
+
+  const position = () => {
+    const led = isPlaying ? leader()?.element.currentTime : undefined
+    return led ?? standsAt
+  }
+
+  const hear = () => {
+    const isAnySolo = all().some(({ isSolo }) => isSolo)
+    for (const { gain, isMuted, isSolo, volume } of all()) {
+      const heard = isMuted || (isAnySolo && !isSolo) ? 0 : volume
+      if (context) gain?.gain.setTargetAtTime(heard, context.currentTime, RAMP_S)
+    }
+  }
+
+  const open = () => {
+    context ??= new AudioContext({ latencyHint: 'playback' })
+    for (const track of all()) {
+      if (track.gain) continue
+      track.gain = new GainNode(context, { gain: 0 })
+      context.createMediaElementSource(track.element).connect(track.gain).connect(context.destination)
+    }
+    hear()
+    return context
+  }
+
+  /** @param {Track} track */
+  const load = async (track) => {
+    const answer = await fetch(track.src)
+    if (!answer.ok) throw new Error(`${track.name}: the board answered ${answer.status}`)
+    track.element.src = URL.createObjectURL(await answer.blob())
+    await heardOf(track.element, 'canplay')
+    track.isLoaded = true
+  }
+
+  const loadAll = async () => {
+    const missing = all().filter(({ isLoaded }) => !isLoaded)
+    let done = tracks.size - missing.length
+    onLoad(done, tracks.size)
+    await Promise.all(
+      missing.map((track) =>
+        load(track).then(
+          () => onLoad(++done, tracks.size),
+          (error) => {
+            tracks.delete(track.name) // the others can be heard without it
+            onProblem(`${track.name} cannot be played here. ${error.message}`)
+          },
+        ),
+      ),
+    )
+  }
+
+  /** @param {number} seconds */
+  const placeAll = (seconds) =>
+    Promise.all(
+      all().map(async ({ element }) => {
+        element.pause()
+        element.playbackRate = 1
+        if (element.currentTime === seconds) return
+        element.currentTime = Math.min(seconds, element.duration)
+        await heardOf(element, 'seeked')
+      }),
+    )
+
+  /** @param {number} seconds */
+  const startAt = async (seconds) => {
+    const mine = ++move
+    const audio = open()
+    await audio.suspend()
+    await placeAll(seconds)
+    if (mine !== move) return
+    const starting = all().filter(({ element }) => seconds < element.duration)
+    await Promise.all(starting.map(({ element }) => element.play()))
+    if (mine !== move) return
+    await audio.resume()
+  }
+
+  const play = async () => {
+    if (isPlaying || tracks.size === 0) return
+    isPlaying = true
+    onChange()
+    open() // at once, while the browser knows that a person has asked for it
+    loading ??= loadAll().finally(() => {
+      loading = undefined
+    })
+    await loading
+    if (!isPlaying) return
+    if (standsAt >= end() - TOLERATED_S) standsAt = isLooping && section ? section.from : 0
+    await startAt(standsAt)
+    onChange()
+  }
+
+  const pause = () => {
+    if (!isPlaying) return
+    standsAt = position()
+    isPlaying = false
+    move++
+    void context?.suspend()
+    for (const { element } of all()) element.pause()
+    onChange()
+  }
+
+  /** @param {number} seconds */
+  const seek = async (seconds) => {
+    standsAt = Math.min(Math.max(0, seconds), duration())
+    onChange()
+    if (isPlaying && !loading) await startAt(standsAt)
+  }
+
+  const look = () => {
+    if (!isPlaying || loading || context?.state !== 'running') return
+    const ahead = leader()
+    const at = ahead?.element.currentTime ?? duration()
+    if (at >= end() - TOLERATED_S) return turnRound()
+    for (const { element } of all()) if (ahead && !element.paused && !element.ended) keepUp(element, at)
+  }
+
+  const turnRound = () => {
+    if (isLooping) return void seek(section?.from ?? 0)
+    pause()
+    standsAt = 0
+    onChange()
+  }
+
+  setInterval(look, LOOK_MS)
+
+  return {
+    /** @param {Pick<Track, 'name' | 'src' | 'seconds' | 'isMuted'>} stem */
+    add: (stem) => {
+      if (tracks.has(stem.name)) return
+      const element = new Audio()
+      element.preload = 'auto'
+      element.preservesPitch = false // a correction of a hundredth is not heard, its stretching would be
+      tracks.set(stem.name, { ...stem, isSolo: false, volume: 1, element, gain: undefined, isLoaded: false })
+      if (isPlaying) pause() // it is fetched when somebody plays again
+      onChange()
+    },
+    /**
+     * @param {string} name
+     * @param {Partial<Pick<Track, 'isMuted' | 'isSolo' | 'volume'>>} change
+     */
+    set: (name, change) => {
+      Object.assign(tracks.get(name) ?? {}, change)
+      hear()
+      onChange()
+    },
+    /** @param {string} name */
+    track: (name) => tracks.get(name),
+    toggle: () => {
+      if (isPlaying) pause()
+      else play().catch((error) => onProblem(error.message))
+    },
+    /** @param {number} seconds */
+    seek: (seconds) => void seek(seconds).catch((error) => onProblem(error.message)),
+    /** @param {Section | undefined} [marked] what is looped; everything where it is left out */
+    loop: (marked) => {
+      section = marked
+      isLooping = marked !== undefined || !isLooping
+      onChange()
+      if (marked) void seek(marked.from)
+    },
+    state: () => ({
+      isPlaying,
+      isLooping,
+      section: isLooping ? section : undefined,
+      position: position(),
+      duration: duration(),
+    }),
+  }
+}
+
+/** @param {HTMLAudioElement} element */
+const lengthOf = ({ duration }) => (Number.isFinite(duration) ? duration : undefined)
+
+/**
+ * @param {HTMLAudioElement} element
+ * @param {number} at where the others are
+ */
+const keepUp = (element, at) => {
+  const behind = at - element.currentTime
+  if (Math.abs(behind) > FAR_S) element.currentTime = at
+  element.playbackRate = Math.abs(behind) < TOLERATED_S ? 1 : 1 + Math.min(FASTEST, Math.max(-FASTEST, behind))
+}
+
+/**
+ * @param {HTMLAudioElement} element
+ * @param {'canplay' | 'seeked'} event
+ */
+const heardOf = (element, event) =>
+  new Promise((resolve, reject) => {
+    element.addEventListener(event, resolve, { once: true })
+    element.addEventListener('error', () => reject(new Error('This browser cannot decode it.')), { once: true })
+  })
