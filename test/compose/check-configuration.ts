@@ -13,6 +13,7 @@ const CONFIGS = [
   'packages/config/src/provider-variables.ts',
   'packages/config/src/redis-variables.ts',
   'packages/config/src/store-variables.ts',
+  'packages/config/src/tracing-variables.ts',
   'apps/ingress/src/config.ts',
   'apps/worker/src/config.ts',
   'apps/worker/src/notify-config.ts',

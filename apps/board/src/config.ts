@@ -2,6 +2,7 @@ import { readEnvironment } from '@stems/config/environment'
 import { buyerVariables, providerProblems } from '@stems/config/provider-variables'
 import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
 import { storeOptions, storeProblems, storeVariables } from '@stems/config/store-variables'
+import { tracingOptions, tracingVariables } from '@stems/config/tracing-variables'
 import { commonVariables, list, port, proxies } from '@stems/config/variables'
 import { providerOf } from '@stems/provider/provider-name'
 import { isStoreUrl, STORE_URL_FORM } from '@stems/store/open-store'
@@ -42,6 +43,7 @@ const keys = () =>
 
 const variables = z.object({
   ...commonVariables,
+  ...tracingVariables,
   ...redisVariables,
   HOST: z.string().default('127.0.0.1'),
   PORT: port().default(3001),
@@ -78,6 +80,7 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     redis: redisTargets(config),
     queuePrefix: queuePrefix(config),
     logLevel: config.LOG_LEVEL,
+    tracing: tracingOptions(config, 'board'),
     host: config.HOST,
     port: config.PORT,
     trustedProxies: config.TRUSTED_PROXIES,

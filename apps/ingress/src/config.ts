@@ -1,10 +1,12 @@
 import { readEnvironment } from '@stems/config/environment'
 import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { tracingOptions, tracingVariables } from '@stems/config/tracing-variables'
 import { commonVariables, integer, list, port, proxies } from '@stems/config/variables'
 import { z } from 'zod'
 
 const variables = z.object({
   ...commonVariables,
+  ...tracingVariables,
   ...redisVariables,
   HOST: z.string().default('127.0.0.1'),
   PORT: port().default(3000),
@@ -39,6 +41,7 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     redis: redisTargets(config),
     queuePrefix: queuePrefix(config),
     logLevel: config.LOG_LEVEL,
+    tracing: tracingOptions(config, 'ingress'),
     host: config.HOST,
     port: config.PORT,
     authRequired: config.CALLBACK_AUTH === 'required',

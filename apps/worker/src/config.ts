@@ -2,6 +2,7 @@ import { readEnvironment } from '@stems/config/environment'
 import { providerProblems, providerVariables } from '@stems/config/provider-variables'
 import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
 import { storeOptions, storeProblems, storeVariables } from '@stems/config/store-variables'
+import { tracingOptions, tracingVariables } from '@stems/config/tracing-variables'
 import { commonVariables, flag, integer, list, port } from '@stems/config/variables'
 import { KEPT_DAYS } from '@stems/domain/file-deadline'
 import { PROVIDER_HOSTS } from '@stems/provider/hosts'
@@ -16,6 +17,7 @@ const DAY_MS = 24 * 3600_000
 
 const variables = z.object({
   ...commonVariables,
+  ...tracingVariables,
   ...redisVariables,
   WORKER_SHARDS: list(),
   HOST: z.string().default('127.0.0.1'),
@@ -82,6 +84,7 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     servedShards: config.WORKER_SHARDS.length > 0 ? config.WORKER_SHARDS : redisTargets(config).map(({ name }) => name),
     queuePrefix: queuePrefix(config),
     logLevel: config.LOG_LEVEL,
+    tracing: tracingOptions(config, 'worker'),
     host: config.HOST,
     healthPort: config.WORKER_HEALTH_PORT,
     reconcileMs: config.RECONCILE_SECONDS * 1000,

@@ -1,11 +1,5 @@
 import { z } from 'zod'
-import { flag, list } from './variables.ts'
-
-const webAddress = (example: string) =>
-  z
-    .string()
-    .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), `must be a URL such as ${example}`)
-    .optional()
+import { flag, list, webAddress } from './variables.ts'
 
 /** What those who ask the provider's API read. */
 export const providerVariables = {

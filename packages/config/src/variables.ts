@@ -29,6 +29,13 @@ export const flag = () => z.enum(['true', 'false'], 'must be true or false').tra
 /** A TCP port to listen on; 0 takes a free one. */
 export const port = () => integer({ min: 0, max: 65535 })
 
+/** A URL of the web. */
+export const webAddress = (example: string) =>
+  z
+    .string()
+    .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), `must be a URL such as ${example}`)
+    .optional()
+
 /** What every app reads. */
 export const commonVariables = {
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
