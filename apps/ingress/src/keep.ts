@@ -26,7 +26,7 @@ export type DeliveryOptions = {
  */
 export const createDelivery =
   ({ shardOf, purchases }: DeliveryOptions) =>
-  async ({ payload, purchase, ...callback }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
+  async ({ payload, purchase, traceparent: _, ...callback }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
     const { submitter, quarantine } = shardOf(callback.taskId)
     try {
       const separation = parseCallback(payload, callback.receivedAt)

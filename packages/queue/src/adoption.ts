@@ -2,7 +2,7 @@ import { hasLinks, isNews, mergeSeparations, type Separation } from '@stems/doma
 import type { Job } from 'bullmq'
 import type { QuarantineJob, SeparationJob, SeparationResult } from './jobs.ts'
 import { QuarantineFullError } from './quarantine-bounds.ts'
-import { REGISTERED, type Resent, type ResentBox } from './resent.ts'
+import { REGISTERED, type Resent, type ResentBox, type ResentCallback } from './resent.ts'
 import type { Seal } from './seal.ts'
 
 /**
@@ -36,7 +36,7 @@ export type AdoptionOptions = {
 export type Change = (data: SeparationJob, takenNonces: string[]) => Promise<void>
 
 type SeparationsJob = Job<SeparationJob, SeparationResult>
-type Arrival = { nonce?: string; separation: Separation }
+type Arrival = ResentCallback & { nonce?: string }
 
 /** Brings together what the callbacks of a task have said so far. */
 export const createAdoption = ({ resent, seal, readback, canAsk }: AdoptionOptions) => {
@@ -79,10 +79,10 @@ export const createAdoption = ({ resent, seal, readback, canAsk }: AdoptionOptio
   const adoptBelieved = async (job: SeparationJob, later: Arrival[], change: Change, readback: Readback) => {
     const { believed, refused } = await judgeAll(job, later, readback)
     const isRefused = new Set(refused.map(({ nonce }) => nonce))
-    const taken = noncesOf(later.filter(({ nonce }) => !isRefused.has(nonce)))
+    const taken = later.filter(({ nonce }) => !isRefused.has(nonce))
     const run = job.run + (taken.length > 0 ? 1 : 0) // what stays in the box must not start a run each time
-    const data = believed ? { ...adopted(job, believed), confirmedBy: readback.mode, run } : job
-    await change(data, taken)
+    const data = believed ? { ...adopted(job, believed), confirmedBy: readback.mode, run, ...traceOf(taken) } : job
+    await change(data, noncesOf(taken))
     const kept: Arrival[] = []
     for (const one of refused) if (await setAside(one, readback)) kept.push(one)
     await change(data, noncesOf(kept))
@@ -99,7 +99,10 @@ export const createAdoption = ({ resent, seal, readback, canAsk }: AdoptionOptio
   return async (job: SeparationsJob, change: Change): Promise<string | undefined> => {
     const box = await resent.peek(job.data.separation.taskId)
     const registered = box.get(REGISTERED)
-    if (registered) await change(awaitedAgain(job.data, registered.receivedAt), [REGISTERED])
+    if (registered) {
+      const since = registered.separation.receivedAt
+      await change({ ...awaitedAgain(job.data, since), ...traceOf([registered]) }, [REGISTERED])
+    }
     const { data } = job
     const later = inOrder(box).filter(({ nonce }) => nonce !== REGISTERED)
     if (later.length === 0 && (data.awaited || !readback || isBelieved(data))) return undefined
@@ -107,7 +110,7 @@ export const createAdoption = ({ resent, seal, readback, canAsk }: AdoptionOptio
     const arrived = later.map((each) => each.separation)
     const separation = [knownOf(data) ?? [], arrived].flat().reduce(mergeSeparations)
     const { confirmedBy: _nobody, ...rest } = adopted(data, separation) // nobody has compared what comes in here
-    await change({ ...rest, run: data.run + 1 }, noncesOf(later))
+    await change({ ...rest, run: data.run + 1, ...traceOf(later) }, noncesOf(later))
     return undefined
   }
 }
@@ -123,7 +126,13 @@ const awaitedAgain = (job: SeparationJob, since: string): SeparationJob => ({
 
 const inOrder = (later: Resent): Arrival[] =>
   [...later]
-    .map(([nonce, separation]) => ({ nonce, separation }))
+    .map(([nonce, callback]) => ({ nonce, ...callback }))
     .sort((a, b) => (a.separation.receivedAt < b.separation.receivedAt ? -1 : 1))
+
+// Of several that are taken at once the last one is who drives.
+const traceOf = (arrivals: ResentCallback[]): { trace?: string } => {
+  const trace = arrivals.findLast((each) => each.trace !== undefined)?.trace
+  return trace === undefined ? {} : { trace }
+}
 
 const noncesOf = (arrivals: Arrival[]): string[] => arrivals.flatMap(({ nonce }) => nonce ?? [])

@@ -24,6 +24,8 @@ export type SeparationJob = {
   confirmedBy?: 'suspicious' | 'always'
   /** There while nobody has said anything of a task that was registered; its separation names no stem yet. */
   awaited?: Awaited
+  /** The trace of who has driven it again, as BullMQ carries it; the job's own is that of who made it. */
+  trace?: string
 }
 
 /** A registered task of which the provider has not said yet how it ended. Times are ISO. */

@@ -5,6 +5,7 @@ import { QUEUES } from './jobs.ts'
 import type { Notification, NotificationJob, NotificationResult } from './notifications.ts'
 import type { Log, RedisConnection } from './redis.ts'
 import { keepNotifications } from './retention.ts'
+import { type Telemetry, telling } from './telemetry.ts'
 import { sharedWorkerOptions } from './worker-options.ts'
 
 /** A notification did not arrive. The message is for people and names no secret. */
@@ -49,6 +50,7 @@ export type NotificationsWorkerOptions = {
   /** Sends one notification. Throws UndeliveredError. */
   deliver: (notification: Notification, signal: AbortSignal) => Promise<NotificationResult>
   onAttempt: (attempt: NotificationAttempt) => void
+  telemetry?: Telemetry | undefined
   log: Log
 }
 
@@ -118,6 +120,7 @@ export const createNotificationsWorker = (options: NotificationsWorkerOptions) =
     {
       ...sharedWorkerOptions,
       ...keepNotifications(options.retainS),
+      ...telling(options.telemetry),
       connection: redis,
       prefix,
       concurrency: options.concurrency,

@@ -3,6 +3,7 @@ import { withDeadline } from './deadline.ts'
 import { QUEUES } from './jobs.ts'
 import { QueueAwayError } from './listing.ts'
 import type { RedisConnection } from './redis.ts'
+import { type Telemetry, telling } from './telemetry.ts'
 
 /** What the user's own app is told. */
 export type Notification = {
@@ -37,8 +38,20 @@ const notificationJobOptions = (id: string): JobsOptions => ({
  *
  * @param redis a patient connection; it stays the caller's to close
  */
-export const createAnnouncer = ({ redis, prefix }: { redis: RedisConnection; prefix: string }) => {
-  const queue = new Queue<NotificationJob, NotificationResult>(QUEUES.notifications, { connection: redis, prefix })
+export const createAnnouncer = ({
+  redis,
+  prefix,
+  telemetry,
+}: {
+  redis: RedisConnection
+  prefix: string
+  telemetry?: Telemetry | undefined
+}) => {
+  const queue = new Queue<NotificationJob, NotificationResult>(QUEUES.notifications, {
+    connection: redis,
+    prefix,
+    ...telling(telemetry),
+  })
   queue.on('error', () => {}) // the connection reports its own outages
   return {
     /**

@@ -2,8 +2,11 @@ import { type Separation, separationSchema } from '@stems/domain/separation'
 import { RETENTION_S } from './jobs.ts'
 import type { RedisConnection } from './redis.ts'
 
+/** A later callback, and the trace that it has begun, where traces are kept. */
+export type ResentCallback = { separation: Separation; trace?: string }
+
 /** Later callbacks that say something new about a task which already has a job, by nonce. */
-export type Resent = ReadonlyMap<string, Separation>
+export type Resent = ReadonlyMap<string, ResentCallback>
 
 /** The nonce of what is no callback: somebody has registered the task once more. */
 export const REGISTERED = 'registered'
@@ -16,10 +19,10 @@ export const createResentBox = (redis: RedisConnection, prefix: string) => {
   const key = (taskId: string) => `${prefix}:resent:${taskId}`
   return {
     /** Leaves a callback for the task's job. */
-    put: async (separation: Separation, nonce: string): Promise<void> => {
+    put: async (separation: Separation, nonce: string, trace?: string): Promise<void> => {
       await redis
         .multi()
-        .hset(key(separation.taskId), nonce, JSON.stringify(separation))
+        .hset(key(separation.taskId), nonce, JSON.stringify({ ...separation, trace }))
         .expire(key(separation.taskId), RETENTION_S)
         .exec()
     },
@@ -28,7 +31,7 @@ export const createResentBox = (redis: RedisConnection, prefix: string) => {
     /** All that wait. They stay until they are taken away. */
     peek: async (taskId: string): Promise<Resent> => {
       const fields = Object.entries(await redis.hgetall(key(taskId)))
-      return new Map(fields.map(([nonce, text]) => [nonce, separationSchema.parse(JSON.parse(text))]))
+      return new Map(fields.map(([nonce, text]) => [nonce, readCallback(text)]))
     },
     /** Where they lie in Redis: a hash by nonce. */
     key,
@@ -36,3 +39,8 @@ export const createResentBox = (redis: RedisConnection, prefix: string) => {
 }
 
 export type ResentBox = ReturnType<typeof createResentBox>
+
+const readCallback = (text: string): ResentCallback => {
+  const said = JSON.parse(text)
+  return { separation: separationSchema.parse(said), ...(typeof said.trace === 'string' ? { trace: said.trace } : {}) }
+}

@@ -1,6 +1,6 @@
 import type { FailedStem, SavedStem, StemOutcome } from '@stems/domain/manifest'
 import { hasLinks, type NamedStem, type Separation } from '@stems/domain/separation'
-import { DelayedError, type Job, Queue, WaitingChildrenError, Worker } from 'bullmq'
+import { DelayedError, type Job, Queue, SpanKind, WaitingChildrenError, Worker } from 'bullmq'
 import { type Change, createAdoption, type Readback } from './adoption.ts'
 import { type Awaiting, createAwait } from './awaiting.ts'
 import { backoffMs } from './backoff.ts'
@@ -23,6 +23,7 @@ import type { Log, RedisConnection } from './redis.ts'
 import { createResentBox } from './resent.ts'
 import { keepSeparations } from './retention.ts'
 import { createSeal } from './seal.ts'
+import { type Telemetry, telling } from './telemetry.ts'
 import { sharedWorkerOptions } from './worker-options.ts'
 
 export type SeparationsWorkerOptions = {
@@ -52,6 +53,7 @@ export type SeparationsWorkerOptions = {
   onFinished?: ((separation: Separation, run: number) => Promise<void>) | undefined
   /** Called whenever a job is started or ends. */
   onActivity?: () => void
+  telemetry?: Telemetry | undefined
   log: Log
 }
 
@@ -72,9 +74,10 @@ export const createSeparationsWorker = ({
   finish,
   onFinished,
   onActivity,
+  telemetry,
   log,
 }: SeparationsWorkerOptions) => {
-  const stems = new Queue<StemJob, StemResult>(QUEUES.stems, { connection: redis, prefix })
+  const stems = new Queue<StemJob, StemResult>(QUEUES.stems, { connection: redis, prefix, ...telling(telemetry) })
   stems.on('error', () => {}) // the connection reports its own outages
   const seal = createSeal(redis, prefix)
   const resent = createResentBox(redis, prefix)
@@ -94,6 +97,20 @@ export const createSeparationsWorker = ({
     const change: Change = (data, fields) =>
       changeOwnJob(redis, job, token, data, { hash: resent.key(data.separation.taskId), fields })
     const objection = await adopt(job, change)
+    return inItsTrace(job, () => goOn(job, token, objection, change, confirmLock))
+  }
+
+  // Who has driven it again began a trace of his own: what follows belongs to that one, and not to the one it was made in.
+  const inItsTrace = async <T>({ data: { trace } }: SeparationsJob, work: () => Promise<T>): Promise<T> =>
+    trace === undefined ? work() : worker.trace(SpanKind.CONSUMER, 'drive', QUEUES.separations, work, trace)
+
+  const goOn = async (
+    job: SeparationsJob,
+    token: string,
+    objection: string | undefined,
+    change: Change,
+    confirmLock: () => Promise<void>,
+  ): Promise<SeparationResult> => {
     onActivity?.() // the provider may have taken its time
     const { data } = job
     if (data.awaited) {
@@ -163,6 +180,7 @@ export const createSeparationsWorker = ({
     {
       ...sharedWorkerOptions,
       ...keepSeparations(retainS),
+      ...telling(telemetry),
       connection: redis,
       prefix,
       concurrency: 16,

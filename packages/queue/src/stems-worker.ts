@@ -10,6 +10,7 @@ import { QUEUES, type StemJob, type StemResult } from './jobs.ts'
 import type { Log, RedisConnection } from './redis.ts'
 import { keepStems } from './retention.ts'
 import { createSeal } from './seal.ts'
+import { type Telemetry, telling } from './telemetry.ts'
 import { sharedWorkerOptions } from './worker-options.ts'
 
 /** What a download is told about the attempt it runs in. */
@@ -50,6 +51,7 @@ export type StemsWorkerOptions = {
   startsPaused?: boolean
   /** In place of the clock, for tests. */
   now?: () => number
+  telemetry?: Telemetry | undefined
   log: Log
 }
 
@@ -175,6 +177,7 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
     {
       ...sharedWorkerOptions,
       ...keepStems(),
+      ...telling(options.telemetry),
       connection: redis,
       prefix,
       autorun: !options.startsPaused,

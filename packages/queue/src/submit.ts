@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasLinks, isNews, type Separation } from '@stems/domain/separation'
-import { type Job, Queue } from 'bullmq'
+import { type Job, Queue, SpanKind } from 'bullmq'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId, separationJobOptions } from './jobs.ts'
 import { createLibraryNotes } from './library-notes.ts'
@@ -9,6 +9,7 @@ import type { RedisConnection } from './redis.ts'
 import { createReplicas } from './replicas.ts'
 import { createResentBox, REGISTERED } from './resent.ts'
 import { createSeal } from './seal.ts'
+import { type Telemetry, telling } from './telemetry.ts'
 
 /** `accepted`: there is work to do. `duplicate`: all that the callback says is known already. */
 export type SubmitAnswer = 'accepted' | 'duplicate'
@@ -20,15 +21,18 @@ type StoredJob = Job<SeparationJob, SeparationResult>
  *
  * @param redis a connection that fails fast; it stays the caller's to close
  * @param deadlineMs after which a submit that Redis has not acknowledged is given up
+ * @param telemetry is told of what is added, and whose trace a job goes on
  */
 export const createSubmitter = ({
   redis,
   prefix,
   deadlineMs,
+  telemetry,
 }: {
   redis: RedisConnection
   prefix: string
   deadlineMs: number
+  telemetry?: Telemetry | undefined
 }) => {
   const queue = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, {
     connection: redis,
@@ -36,6 +40,7 @@ export const createSubmitter = ({
     // Both, or a Redis that is away at start makes this queue refuse for ever.
     skipWaitingForReady: true,
     skipVersionCheck: true,
+    ...telling(telemetry),
   })
   queue.on('error', () => {}) // the connection reports its own outages
   const resent = createResentBox(redis, prefix)
@@ -72,6 +77,10 @@ export const createSubmitter = ({
     return 'accepted'
   }
 
+  // A job keeps the trace in which it was made, so that who drives it again hands over the new one with what he says.
+  const leave = async (separation: Separation, nonce: string): Promise<void> =>
+    queue.trace(SpanKind.PRODUCER, 'leave', QUEUES.separations, (_, trace) => resent.put(separation, nonce, trace))
+
   /** Leaves the separation for the task's job, and sees to it that the job will look. */
   const driveAgain = async (
     separation: Separation,
@@ -79,7 +88,7 @@ export const createSubmitter = ({
     onLeft: () => Promise<void> = async () => {},
   ): Promise<void> => {
     const nonce = contentOf(separation)
-    await replicated(() => resent.put(separation, nonce))
+    await replicated(() => leave(separation, nonce))
     await onLeft()
     for (;;) {
       signal.throwIfAborted()
@@ -126,7 +135,7 @@ export const createSubmitter = ({
     if (!stored.data.awaited && isUnderWay) return 'known'
     if (!hasEnded) return 'expected'
     // What was said of it has brought nothing home, or was never said: the provider is asked.
-    await resent.put(separation, REGISTERED)
+    await leave(separation, REGISTERED)
     await library.move(taskId, since, 'expected')
     await isDone(stored.retry(state, { resetAttemptsMade: true }))
     return 'expected'

@@ -12,6 +12,8 @@ const entrySchema = z.object({
   isUnproven: z.literal(true).optional(),
   /** The mark of the purchase that it answers, where its URL bore one. */
   purchase: z.string().optional(),
+  /** The trace that it goes on, in the form of W3C Trace Context, where traces are kept. */
+  traceparent: z.string().optional(),
 })
 
 /** A verified callback that waits for Redis. */
