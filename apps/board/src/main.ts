@@ -2,10 +2,12 @@ import { configOrExit } from '@stems/config/environment'
 import { createAskLimit, PROVIDER_TURNS } from '@stems/queue/ask-limit'
 import { createShardSubmitter } from '@stems/queue/shard-submitter'
 import { createShards } from '@stems/queue/shards'
+import { traceSubmitter } from '@stems/queue/traced-submitter'
 import { openStore } from '@stems/store/open-store'
 import { listenOrExit } from '@stems/telemetry/listen'
 import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
+import { startTracing } from '@stems/telemetry/tracing'
 import { createBuying } from './buying.ts'
 import { readConfig } from './config.ts'
 import { createLibrary } from './library.ts'
@@ -27,15 +29,17 @@ const admin: Login = {
   role: 'admin',
 }
 
+const tracing = await startTracing(config.tracing, log)
 const store = openStore(config.storeUrl, config.storeOptions)
 const shards = createShards(config.redis, (target) =>
   openShard({
     target,
     prefix: config.queuePrefix,
+    telemetry: tracing?.telemetry,
     log: config.redis.length > 1 ? log.child({ shard: target.name }) : log,
   }),
 )
-const submitter = createShardSubmitter(shards)
+const submitter = traceSubmitter(createShardSubmitter(shards), tracing?.tracer.task)
 const buying =
   config.shop &&
   createBuying({
@@ -66,4 +70,5 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
   buying?.close()
   await Promise.all(shards.all.map((shard) => shard.close()))
+  await tracing?.close()
 })

@@ -7,6 +7,7 @@ import { createSpool } from '@stems/store/spool'
 import { listenOrExit } from '@stems/telemetry/listen'
 import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
+import { startTracing } from '@stems/telemetry/tracing'
 import { addWaitingGauge } from '@stems/telemetry/waiting-gauge'
 import { createAdmission } from './admit.ts'
 import { readConfig } from './config.ts'
@@ -16,6 +17,7 @@ import { createIngressMetrics } from './metrics.ts'
 import { createServer } from './server.ts'
 import { openShard } from './shard.ts'
 import { openOrExit } from './spool-at-start.ts'
+import { traceCallbacks, traceDrained } from './traces.ts'
 
 const REDIS_GRACE_MS = 1000 // no callback is turned away only because it came before the connection was made
 const SHUTDOWN_LIMIT_MS = 10_000
@@ -24,7 +26,8 @@ const config = configOrExit(() => readConfig(process.env))
 const log = createLog('ingress', config.logLevel)
 if (!config.authRequired) log.warn({}, 'auth.none: anybody who finds the URL can send callbacks')
 
-const shards = createShards(config.redis, (target) => openShard({ target, config, log }))
+const tracing = await startTracing(config.tracing, log)
+const shards = createShards(config.redis, (target) => openShard({ target, config, telemetry: tracing?.telemetry, log }))
 const spool = createSpool(config.spoolDir, config.spoolMaxBytes, shards.nameOf)
 await openOrExit(spool, config.spoolDir)
 const deliver = createDelivery({
@@ -44,7 +47,7 @@ const server = await createServer({
   admit: createAdmission({
     secrets: config.secrets,
     authRequired: config.authRequired,
-    keep: createKeep({ deliver, spool, log }),
+    keep: traceCallbacks(createKeep({ deliver, spool, log }), tracing?.tracer),
   }),
   health: {
     // What is for a shard that is away goes to the spool: no reason to turn away what is for the others.
@@ -52,7 +55,10 @@ const server = await createServer({
     metrics: metrics.registry,
   },
 })
-const drains = shards.all.map(({ name, isReady, log }) => startDrain({ spool, deliver, shard: name, isReady, log }))
+const deliverSpooled = traceDrained(deliver, tracing?.tracer)
+const drains = shards.all.map(({ name, isReady, log }) =>
+  startDrain({ spool, deliver: deliverSpooled, shard: name, isReady, log }),
+)
 await Promise.all(shards.all.map(({ redis }) => awaitReady(redis, REDIS_GRACE_MS)))
 await listenOrExit(server, { host: config.host, port: config.port, variable: 'PORT' }, log)
 
@@ -61,4 +67,5 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await Promise.all(drains.map((drain) => drain.close()))
   await Promise.all(waiting.map((each) => each.close()))
   await Promise.all(shards.all.map((shard) => shard.close()))
+  await tracing?.close()
 })

@@ -6,11 +6,13 @@ import { createHostLimit } from '@stems/queue/host-limit'
 import { awaitReady } from '@stems/queue/redis'
 import { createShardSubmitter } from '@stems/queue/shard-submitter'
 import { createShards, shareOf } from '@stems/queue/shards'
+import { traceSubmitter } from '@stems/queue/traced-submitter'
 import { createWaitingTime } from '@stems/queue/waiting-time'
 import { openStore } from '@stems/store/open-store'
 import { listenOrExit } from '@stems/telemetry/listen'
 import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
+import { startTracing } from '@stems/telemetry/tracing'
 import { addWaitingGauge } from '@stems/telemetry/waiting-gauge'
 import { readConfig } from './config.ts'
 import { startDanger } from './danger.ts'
@@ -27,6 +29,7 @@ import { createReadiness } from './readiness.ts'
 import { startRetention } from './retention.ts'
 import { createSaveStem } from './save-stem.ts'
 import { openShard, startShard } from './shard.ts'
+import { traceClient, traceStore } from './traces.ts'
 
 const REDIS_GRACE_MS = 2000
 const SHUTDOWN_LIMIT_MS = 24_000 // orchestrators are told to wait 30 s
@@ -35,11 +38,15 @@ const config = configOrExit(() => readConfig(process.env))
 const log = createLog('worker', config.logLevel)
 if (config.allowPrivate) log.warn({}, 'download.allow_private: requests may go to private addresses')
 
-const store = openStore(config.storeUrl, config.storeOptions)
+const tracing = await startTracing(config.tracing, log)
+const tracer = tracing?.tracer
+const store = traceStore(openStore(config.storeUrl, config.storeOptions), tracer)
 await reserveOrExit(store.freeSpace, config.reserveBytes)
-const openShards = createShards(config.redis, (target) => openShard({ target, config, log }))
+const openShards = createShards(config.redis, (target) =>
+  openShard({ target, config, telemetry: tracing?.telemetry, log }),
+)
 const limitsRedis = openShards.of('limits').statusRedis
-const submitter = createShardSubmitter(openShards)
+const submitter = traceSubmitter(createShardSubmitter(openShards), tracer?.task)
 const names = openShards.all.map(({ name }) => name)
 const served = openShards.all.filter(({ name }) => config.servedShards.includes(name))
 const metrics = createWorkerMetrics()
@@ -66,7 +73,7 @@ const hostLimit = createHostLimit({
 })
 const saveStem = createSaveStem({
   store,
-  download: createDownload(createClient(createUrlGuard(config)), config),
+  download: createDownload(traceClient(createClient(createUrlGuard(config)), tracer), config),
   freshLink: createFreshLink(providerApi),
   metrics,
   log,
@@ -86,6 +93,7 @@ const shards = served.map((shard) =>
     providerApi,
     saveStem,
     isIntakePaused: () => disk.isLow(),
+    tracing,
   }),
 )
 addQueueMetrics(metrics.registry, shards, names.length > 1)
@@ -146,4 +154,5 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await Promise.all(waiting.map((each) => each.close()))
   await Promise.all(openShards.all.map((shard) => shard.close()))
   await health.close()
+  await tracing?.close()
 })

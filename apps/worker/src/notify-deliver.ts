@@ -6,9 +6,11 @@ import { RequestFailure } from '@stems/outgoing/request-failure'
 import type { Resolving } from '@stems/outgoing/url-guard'
 import type { Notification, NotificationResult } from '@stems/queue/notifications'
 import { UndeliveredError } from '@stems/queue/notifications-worker'
+import type { Tracer } from '@stems/telemetry/tracer'
 import { Webhook } from 'standardwebhooks'
 import type { NoticeBlocked } from './notice-blocked.ts'
 import { createNotifyGuard } from './notify-guard.ts'
+import { traceClient } from './traces.ts'
 
 const TIMEOUT_MS = 20_000 // «somewhere between 15 and 30s»
 const READ_BYTES = 64 * 1024
@@ -22,6 +24,7 @@ export type DeliverOptions = {
   noticeBlocked: NoticeBlocked
   timeoutMs?: number
   resolving?: Resolving
+  tracer?: Tracer | undefined
 }
 
 /**
@@ -37,9 +40,10 @@ export const createDeliver = ({
   noticeBlocked,
   timeoutMs = TIMEOUT_MS,
   resolving,
+  tracer,
 }: DeliverOptions) => {
   const target = new URL(url)
-  const client = createClient(createNotifyGuard(url, allowPrivate, resolving))
+  const client = traceClient(createClient(createNotifyGuard(url, allowPrivate, resolving)), tracer, { isOurs: true })
   const webhooks = secrets.map((secret) => new Webhook(secret))
   const timeouts = { connectMs: timeoutMs, idleMs: timeoutMs, totalMs: timeoutMs }
 

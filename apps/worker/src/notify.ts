@@ -9,6 +9,7 @@ import {
 } from '@stems/queue/notifications-worker'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
+import type { Tracer } from '@stems/telemetry/tracer'
 import type { WorkerMetrics } from './metrics.ts'
 import { createNoticeBlocked } from './notice-blocked.ts'
 import type { NotifyConfig } from './notify-config.ts'
@@ -24,14 +25,15 @@ const DRAIN_MS = 5000
 export type NotifyOptions = {
   /** Nobody is told where there is none, and it costs nothing. */
   config: NotifyConfig | undefined
-  queue: Pick<NotificationsWorkerOptions, 'redis' | 'prefix' | 'retainS'>
+  queue: Pick<NotificationsWorkerOptions, 'redis' | 'prefix' | 'retainS' | 'telemetry'>
   store: Pick<StemStore, 'readManifest'>
   metrics: Pick<WorkerMetrics, 'notifications' | 'blockedUrls'>
+  tracer?: Tracer | undefined
   log: Log
 }
 
 /** Word to the user's own app: puts events into their queue, and brings them from there to the app. */
-export const startNotify = ({ config, queue, store, metrics, log }: NotifyOptions) => {
+export const startNotify = ({ config, queue, store, metrics, tracer, log }: NotifyOptions) => {
   if (!config) return undefined
   const announcer = createAnnouncer(queue)
   const worker = createNotificationsWorker({
@@ -40,7 +42,7 @@ export const startNotify = ({ config, queue, store, metrics, log }: NotifyOption
     patienceMs: PATIENCE_MS,
     firstWaitMs: FIRST_WAIT_MS,
     longestWaitMs: LONGEST_WAIT_MS,
-    deliver: createDeliver({ ...config, noticeBlocked: createNoticeBlocked({ metrics, log }) }),
+    deliver: createDeliver({ ...config, noticeBlocked: createNoticeBlocked({ metrics, log }), tracer }),
     onAttempt: reportAttempts({ metrics, log }),
     log,
   })

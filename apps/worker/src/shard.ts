@@ -8,8 +8,10 @@ import type { TaskSubmitter } from '@stems/queue/shard-submitter'
 import { createStemsWorker } from '@stems/queue/stems-worker'
 import { createStuckFinder } from '@stems/queue/stuck'
 import { createSubmitter } from '@stems/queue/submit'
+import type { Telemetry } from '@stems/queue/telemetry'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
+import type { Tracing } from '@stems/telemetry/tracing'
 import { createAwaiting } from './awaiting.ts'
 import type { readConfig } from './config.ts'
 import { createFinishSeparation } from './finish-separation.ts'
@@ -28,10 +30,11 @@ const AWAY_PATIENCE_MS = 3000
 const LOOK_MS = 100
 
 /** What every worker has of every shard, whether it serves it or not: a connection, and a look at where a task is. */
-export const openShard = ({ target, config, log: appLog }: { target: RedisTarget; config: WorkerConfig; log: Log }) => {
+export const openShard = ({ target, config, telemetry, log: appLog }: OpenOptions) => {
   const log = config.redis.length > 1 ? appLog.child({ shard: target.name }) : appLog
   const statusRedis = connectImpatiently(target, log)
-  const submitter = createSubmitter({ redis: statusRedis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS })
+  const room = { redis: statusRedis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS }
+  const submitter = createSubmitter({ ...room, telemetry })
   return {
     target,
     name: target.name,
@@ -47,6 +50,8 @@ export const openShard = ({ target, config, log: appLog }: { target: RedisTarget
 }
 
 type WorkerConfig = ReturnType<typeof readConfig>
+
+type OpenOptions = { target: RedisTarget; config: WorkerConfig; telemetry: Telemetry | undefined; log: Log }
 
 export type OpenShard = ReturnType<typeof openShard>
 
@@ -68,6 +73,7 @@ export type ShardOptions = {
   saveStem: ReturnType<typeof createSaveStem>
   /** Are no new downloads taken, for lack of disk space? */
   isIntakePaused: () => boolean
+  tracing: Tracing | undefined
 }
 
 /**
@@ -79,7 +85,7 @@ export const startShard = (options: ShardOptions) => {
   const { target, name, statusRedis, log } = shard
   const prefix = config.queuePrefix
   const jobsRedis = connectPatiently(target, log)
-  const queue = { redis: jobsRedis, prefix, retainS: config.retainJobsS, log }
+  const queue = { redis: jobsRedis, prefix, retainS: config.retainJobsS, telemetry: options.tracing?.telemetry, log }
   const counter = createQueueCounter(statusRedis, prefix)
   const watchdog = createWatchdog({
     counter,
@@ -93,7 +99,7 @@ export const startShard = (options: ShardOptions) => {
     deadlineMs: SUBMIT_DEADLINE_MS,
     ...config.quarantine,
   })
-  const notify = startNotify({ config: config.notify, queue, store, metrics, log })
+  const notify = startNotify({ config: config.notify, queue, store, metrics, tracer: options.tracing?.tracer, log })
   const separations = createSeparationsWorker({
     ...queue,
     readback: createReadback({
