@@ -103,6 +103,7 @@ test('while less than the reserve is free nothing new is fetched, and accounts a
   expect(await readyz(worker)).toEqual({ code: 503, reasons: [expect.stringMatching(/^no new downloads: .*MiB free/)] })
   expect(await figure(worker, 'stemkeeper_intake_paused')).toBe(1)
   expect(await figure(worker, 'stemkeeper_store_free_bytes')).toBeLessThan(disk.reserveBytes)
+  expect(await figure(worker, 'stemkeeper_store_reserve_bytes')).toBe(disk.reserveBytes)
   expect(provider.hits(path('vocal'))).toBe(0)
 
   await disk.free()

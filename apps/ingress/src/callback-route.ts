@@ -117,6 +117,7 @@ export const addCallbackRoute = (
       validatorCompiler: () => (value) => ({ value }),
       onRequest: turnAwayStrangers,
       handler: receive,
+      onResponse: async (_request, reply) => metrics.answerSeconds.observe(reply.elapsedTime / 1000),
     })
   }
 }

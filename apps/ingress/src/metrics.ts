@@ -1,25 +1,23 @@
 import type { Spool } from '@stems/store/spool'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { addShardGauge } from '@stems/telemetry/shard-gauge'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 // No name of a shard: an earlier process has left them, and no Redis has been there since.
 const UNREAD = '(unread)'
+
+const KEPT = ['accepted', 'duplicate', 'spooled', 'quarantined']
+const REFUSED = ['bad_request', 'unauthorized', 'limited', 'unavailable', 'overloaded']
+const ANSWERS = [...KEPT, ...REFUSED]
+
+// Answers are to leave within 2 s; the provider waits for 15.
+const ANSWER_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15]
 
 /** Ingress's figures, in a registry of their own; those of the spool by shard, where there are several. */
 export const createIngressMetrics = (spool: Spool, shards: { name: string; isReady: () => boolean }[]) => {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const areSeveral = shards.length > 1
-  if (areSeveral) {
-    new Gauge({
-      name: 'stemkeeper_shard_up',
-      help: '1 while the Redis of this shard is there; only where there are several',
-      labelNames: ['shard'] as const,
-      registers: [registry],
-      collect() {
-        for (const { name, isReady } of shards) this.set({ shard: name }, isReady() ? 1 : 0)
-      },
-    })
-  }
+  addShardGauge(registry, shards, areSeveral)
   const watchSpool = (name: string, help: string, figure: 'files' | 'bytes' | 'oldestAgeSeconds') =>
     new Gauge({
       name: `stemkeeper_spool_${name}`,
@@ -37,12 +35,20 @@ export const createIngressMetrics = (spool: Spool, shards: { name: string; isRea
   watchSpool('files', 'Callbacks that wait for Redis', 'files')
   watchSpool('bytes', 'Their size', 'bytes')
   watchSpool('oldest_age_seconds', 'How long the oldest of them has been waiting', 'oldestAgeSeconds')
+  const callbacks = new Counter({
+    name: 'stemkeeper_callbacks_total',
+    help: 'Callbacks, by the answer they got',
+    labelNames: ['answer'] as const,
+    registers: [registry],
+  })
+  for (const answer of ANSWERS) callbacks.inc({ answer }, 0) // an alert sees a first time only from a zero
   return {
     registry,
-    callbacks: new Counter({
-      name: 'stemkeeper_callbacks_total',
-      help: 'Callbacks, by the answer they got',
-      labelNames: ['answer'] as const,
+    callbacks,
+    answerSeconds: new Histogram({
+      name: 'stemkeeper_callback_answer_seconds',
+      help: 'How long callbacks waited for their answer, the time included that their senders took for the body',
+      buckets: ANSWER_BUCKETS,
       registers: [registry],
     }),
   }

@@ -224,6 +224,14 @@ test('callbacks are counted by their answer', async () => {
   for (const line of ['accepted"} 2', 'unauthorized"} 1', 'quarantined"} 1', 'bad_request"} 1']) {
     expect(text).toContain(`stemkeeper_callbacks_total{answer="${line}`)
   }
+  expect(text).toMatch(/^stemkeeper_callback_answer_seconds_count 5$/m)
+})
+
+test('an answer that nobody has got yet is counted as none, so that an alert sees the first', async () => {
+  const { metrics } = await startServer()
+  const figures = (await metrics.registry.metrics()).match(/(?<=^stemkeeper_callbacks_total\{answer=")\w+(?="\} 0$)/gm)
+  const kept = ['accepted', 'duplicate', 'spooled', 'quarantined']
+  expect(figures).toEqual([...kept, 'bad_request', 'unauthorized', 'limited', 'unavailable', 'overloaded'])
 })
 
 test('a callback that bears the mark of a purchase tells it; one without, or with a false one, tells nothing', async () => {

@@ -50,6 +50,7 @@ export const createDiskReserve = ({ look, reserveBytes, intake, log }: DiskReser
     start: judgeAgainAndAgain,
     isLow: (): boolean => isLow ?? false,
     freeBytes: (): number | undefined => seen?.free,
+    reserveBytes: (): number | undefined => seen?.reserve,
     /** Why no new downloads are taken; `undefined` when they are. */
     problem: (): string | undefined => {
       if (!isLow || !seen) return undefined

@@ -1,6 +1,7 @@
 import { BLOCK_REASONS } from '@stems/domain/errors'
 import type { QueueCounter } from '@stems/queue/counts'
 import { NO_TURN_REASONS } from '@stems/queue/host-limit'
+import { addShardGauge } from '@stems/telemetry/shard-gauge'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { DiskReserve } from './disk-reserve.ts'
 
@@ -30,31 +31,35 @@ export const createWorkerMetrics = () => {
     registers,
   })
   for (const reason of NO_TURN_REASONS) turnsRefused.inc({ reason }, 0)
+  const attempts = new Counter({
+    name: 'stemkeeper_stem_attempts_total',
+    help: 'Attempts to save a stem, by outcome',
+    labelNames: ['outcome'] as const,
+    registers,
+  })
+  attempts.inc({ outcome: 'saved' }, 0)
+  const separations = new Counter({
+    name: 'stemkeeper_separations_total',
+    help: 'Manifests written, by status',
+    labelNames: ['status'] as const,
+    registers,
+  })
+  for (const status of ['complete', 'partial', 'failed']) separations.inc({ status }, 0)
   return {
     registry,
     blockedUrls,
     turnsRefused,
     notifications,
-    attempts: new Counter({
-      name: 'stemkeeper_stem_attempts_total',
-      help: 'Attempts to save a stem, by outcome',
-      labelNames: ['outcome'] as const,
-      registers,
-    }),
+    attempts,
+    separations,
     bytes: new Counter({ name: 'stemkeeper_saved_bytes_total', help: 'Bytes of saved stems', registers }),
-    separations: new Counter({
-      name: 'stemkeeper_separations_total',
-      help: 'Manifests written, by status',
-      labelNames: ['status'] as const,
-      registers,
-    }),
   }
 }
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>
 
 /**
- * Shows the jobs of each queue, which are counted when somebody looks.
+ * Shows which Redis is there, and the jobs of each queue, which are counted when somebody looks.
  *
  * @param areSeveral are there other shards, whoever serves them? Then each is named
  */
@@ -63,17 +68,7 @@ export const addQueueMetrics = (
   shards: { name: string; counter: Pick<QueueCounter, 'count'>; isReady: () => boolean }[],
   areSeveral: boolean,
 ): void => {
-  if (areSeveral) {
-    new Gauge({
-      name: 'stemkeeper_shard_up',
-      help: '1 while the Redis of this shard is there; only where there are several',
-      labelNames: ['shard'] as const,
-      registers: [registry],
-      collect() {
-        for (const { name, isReady } of shards) this.set({ shard: name }, isReady() ? 1 : 0)
-      },
-    })
-  }
+  addShardGauge(registry, shards, areSeveral)
   new Gauge({
     name: 'stemkeeper_jobs',
     help: 'Jobs by queue and state',
@@ -95,7 +90,10 @@ export const addQueueMetrics = (
 }
 
 /** Shows how much room the disk for downloads has, and whether new downloads are taken. */
-export const addDiskMetrics = (registry: Registry, disk: Pick<DiskReserve, 'freeBytes' | 'isLow'>): void => {
+export const addDiskMetrics = (
+  registry: Registry,
+  disk: Pick<DiskReserve, 'freeBytes' | 'reserveBytes' | 'isLow'>,
+): void => {
   const registers = [registry]
   new Gauge({
     name: 'stemkeeper_store_free_bytes',
@@ -103,6 +101,14 @@ export const addDiskMetrics = (registry: Registry, disk: Pick<DiskReserve, 'free
     registers,
     collect() {
       this.set(disk.freeBytes() ?? Number.NaN)
+    },
+  })
+  new Gauge({
+    name: 'stemkeeper_store_reserve_bytes',
+    help: 'What is to stay free there: with less no new downloads are taken',
+    registers,
+    collect() {
+      this.set(disk.reserveBytes() ?? Number.NaN)
     },
   })
   new Gauge({

@@ -25,8 +25,9 @@ const reserveOn = async (space: FreeSpace | Error, reserveBytes?: number) => {
 }
 
 test('a disk with room enough starts the intake', async () => {
-  const { orders, isLow, problem, freeBytes } = await reserveOn({ free: 100, total: 200 }, 100)
-  expect([orders, isLow(), problem(), freeBytes()]).toEqual([['resume'], false, undefined, 100])
+  const { orders, isLow, problem, freeBytes, reserveBytes } = await reserveOn({ free: 101, total: 200 }, 100)
+  expect([orders, isLow(), problem()]).toEqual([['resume'], false, undefined])
+  expect([freeBytes(), reserveBytes()]).toEqual([101, 100])
 })
 
 test('a disk with too little room leaves the intake paused, and says why', async () => {
@@ -50,8 +51,9 @@ test('a reserve of 0 never pauses', async () => {
 })
 
 test('a disk that cannot be looked at stops nothing', async () => {
-  const { orders, problem, freeBytes } = await reserveOn(new Error('EIO'), 100)
-  expect([orders, problem(), freeBytes()]).toEqual([['resume'], undefined, undefined])
+  const { orders, problem, freeBytes, reserveBytes } = await reserveOn(new Error('EIO'), 100)
+  expect([orders, problem()]).toEqual([['resume'], undefined])
+  expect([freeBytes(), reserveBytes()]).toEqual([undefined, undefined])
 })
 
 test('the intake follows the disk, with one order each way', async () => {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Registry } from 'prom-client'
+import { Gauge, type Registry } from 'prom-client'
 
 /** What an app says of itself. */
 export type Health = {
@@ -11,9 +11,12 @@ export type Health = {
 }
 
 /**
- * Adds `/livez` (the process answers; 503 names why it should be restarted), `/readyz` (it can do its work; 503 names the reasons) and `/metrics`.
+ * Adds `/livez` (the process answers; 503 names why it should be restarted), `/readyz` (it can do its work; 503 names the reasons) and `/metrics`,
+ * which say the same in figures.
  */
-export const addHealthRoutes = (app: FastifyInstance, { notReady, stuck, metrics }: Health): void => {
+export const addHealthRoutes = (app: FastifyInstance, health: Health): void => {
+  const { notReady, stuck, metrics } = health
+  addHealthGauges(health)
   app.get('/livez', (_request, reply) => {
     const reason = stuck?.()
     if (reason === undefined) return reply.send({ status: 'ok' })
@@ -27,5 +30,26 @@ export const addHealthRoutes = (app: FastifyInstance, { notReady, stuck, metrics
   app.get('/metrics', async (_request, reply) => {
     reply.type(metrics.contentType)
     return await metrics.metrics()
+  })
+}
+
+// What restarts or drains a process asks the routes; who watches over all of them sees figures alone.
+const addHealthGauges = ({ notReady, stuck, metrics }: Health): void => {
+  new Gauge({
+    name: 'stemkeeper_ready',
+    help: '1 while the process can do its work, as /readyz says',
+    registers: [metrics],
+    async collect() {
+      this.set((await notReady()).length === 0 ? 1 : 0)
+    },
+  })
+  if (!stuck) return
+  new Gauge({
+    name: 'stemkeeper_stuck',
+    help: '1 while jobs wait and the process does nothing, as /livez says: only a restart can help',
+    registers: [metrics],
+    collect() {
+      this.set(stuck() === undefined ? 0 : 1)
+    },
   })
 }

@@ -46,3 +46,19 @@ test('an app that only a restart can help is not alive, says why, and is again w
   reason = undefined
   expect((await app.inject('/livez')).statusCode).toBe(200)
 })
+
+test('the metrics say what the routes say: ready or not, and stuck or not', async () => {
+  let [notReady, stuck]: [string[], string | undefined] = [[], undefined]
+  const app = fastify()
+  onTestFinished(() => app.close())
+  addHealthRoutes(app, { notReady: async () => notReady, stuck: () => stuck, metrics: new Registry() })
+  const figures = async () => (await app.inject('/metrics')).body.match(/^stemkeeper_.*/gm)
+  expect(await figures()).toEqual(['stemkeeper_ready 1', 'stemkeeper_stuck 0'])
+  notReady = ['Redis is away']
+  stuck = '3 jobs are waiting in stems'
+  expect(await figures()).toEqual(['stemkeeper_ready 0', 'stemkeeper_stuck 1'])
+})
+
+test('an app that nobody can find stuck shows no figure for it', async () => {
+  expect((await appWith(() => []).inject('/metrics')).body).not.toContain('stemkeeper_stuck')
+})
