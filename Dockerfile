@@ -32,5 +32,5 @@ COPY packages packages
 COPY scripts scripts
 # A new named volume takes over owner and mode of the directory it covers. All else belongs to root: the apps cannot
 # change what they run.
-RUN mkdir -p data/stems data/parts data/spool secrets/redis secrets/ingress secrets/board && chown -R node:node data secrets
+RUN mkdir -p data/stems data/parts data/spool secrets/redis secrets/ingress secrets/board secrets/grafana && chown -R node:node data secrets
 USER node

@@ -5,24 +5,29 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 
 const FOLDER = new URL('../secrets/', import.meta.url)
 const OWNER_ONLY = 0o400
-const REDIS_TOO = 0o444 // Redis runs under another user; only containers that mount the volume see the file
+const OTHERS_TOO = 0o444 // Redis and Grafana run under other users; only containers that mount the volume see the file
 
 type Secret = { value: string; origin: 'given' | 'kept' | 'generated' }
 
 const main = () => {
   if (process.argv.includes('--show')) {
-    return announce(shown(read('ingress/callback-tokens')), shown(read('board/password')))
+    announce(shown(read('ingress/callback-tokens')), shown(read('board/password')))
+    return say(
+      `grafana       ${address('GRAFANA_PUBLISH')}/  user admin, password ${shown(read('grafana/password')).value}`,
+    )
   }
   const redisPassword = choose('REDIS_PASSWORD', 'redis/password')
   const callbackTokens = choose('CALLBACK_TOKENS', 'ingress/callback-tokens')
   const boardPassword = choose('BOARD_PASSWORD', 'board/password')
+  const grafanaPassword = choose('GRAFANA_PASSWORD', 'grafana/password')
 
-  write('redis/redis.conf', `requirepass "${redisPassword.value.replace(/["\\]/g, '\\$&')}"`, REDIS_TOO)
+  write('redis/redis.conf', `requirepass "${redisPassword.value.replace(/["\\]/g, '\\$&')}"`, OTHERS_TOO)
   write('redis/url', redisUrl(redisPassword.value), OWNER_ONLY)
-  write('redis/password', redisPassword.value, REDIS_TOO) // last of the three: Redis waits for it
+  write('redis/password', redisPassword.value, OTHERS_TOO) // last of the three: Redis waits for it
   write('ingress/callback-tokens', callbackTokens.value, OWNER_ONLY)
   write('board/password', boardPassword.value, OWNER_ONLY)
   write('board/callback-tokens', callbackTokens.value, OWNER_ONLY) // it tells the provider where callbacks are to go
+  write('grafana/password', grafanaPassword.value, OTHERS_TOO) // told by --show alone: few start Grafana
   announce(callbackTokens, boardPassword)
 }
 

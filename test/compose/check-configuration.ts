@@ -87,4 +87,6 @@ const settingsOf = (file: string): string[] =>
 
 // Set by docker-compose.yml itself, nothing to configure.
 const isInternal = (name: string): boolean =>
-  /_FILE$|^(APPENDFSYNC|MAXMEMORY|GIVEN_PASSWORD|MINIO_ROOT_USER|MINIO_ROOT_PASSWORD)$/.test(name)
+  /_FILE$|^GF_|^(APPENDFSYNC|MAXMEMORY|GIVEN_PASSWORD|MINIO_ROOT_USER|MINIO_ROOT_PASSWORD|(INGRESS|WORKER)_PORT)$/.test(
+    name,
+  )

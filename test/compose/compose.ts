@@ -91,7 +91,7 @@ export const createComposeProject = (): ComposeProject => {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000) // an `up` under way leaves off first
       // A group of its own: a second Ctrl-C must not stop the clean-up.
       const options = { cwd: ROOT, env, stdio: 'ignore', detached: true } as const
-      const down = composeArgs(['--profile', 'bucket', 'down', '--volumes', '--remove-orphans', '--timeout', '5'])
+      const down = composeArgs(['--profile', '*', 'down', '--volumes', '--remove-orphans', '--timeout', '5'])
       // The engine may still hold a network's last endpoint when Compose asks it to remove the network.
       for (let tries = 0; tries < 3 && isThere(name); tries++) spawnSync('docker', down, options)
       spawnSync('docker', ['rm', '--force', '--volumes', `${name}-unprotected`], options)

@@ -1,10 +1,12 @@
 // The whole system as `docker compose up --build` gives it to somebody who has configured nothing, seen from outside.
-// `npm run test:compose`; needs a Docker engine and a Chromium (CHROMIUM, default /usr/bin/chromium).
+// `npm run test:compose`; needs a Docker engine, a Chromium (CHROMIUM, default /usr/bin/chromium), and the programs of Ceph and
+// Prometheus below /usr, which it lends to containers.
 import { checkBoard } from './check-board.ts'
 import { checkConfiguration } from './check-configuration.ts'
 import { checkJourneys } from './check-journeys.ts'
 import { checkLocks } from './check-locks.ts'
 import { checkObjectStorage } from './check-object-storage.ts'
+import { checkObservability } from './check-observability.ts'
 import { checkTroubles } from './check-troubles.ts'
 import { createChecks } from './checks.ts'
 import { createComposeProject } from './compose.ts'
@@ -28,6 +30,7 @@ await checks.check(
 if (checks.count.failed === 0) {
   const stage = await createStage(project)
   await checkConfiguration(stage, checks)
+  await checkObservability(stage, checks, WORKERS)
   await checkLocks(stage, checks)
   await checkJourneys(stage, checks, WORKERS)
   await checkBoard(stage, checks)
