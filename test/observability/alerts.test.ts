@@ -63,5 +63,6 @@ test('the names of the jobs in the alerts are those that are scraped', () => {
     ({ job_name }: { job_name: string }) => job_name,
   )
   const named = ALERTS.flatMap(({ expr }) => [...expr.matchAll(/job="([^"]+)"/g)].map(([, job]) => job))
-  expect([...new Set(named)].sort()).toEqual(jobs.sort())
+  expect(named.length).toBeGreaterThan(0)
+  expect(named.filter((job) => !jobs.includes(job))).toEqual([])
 })
