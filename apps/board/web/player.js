@@ -105,7 +105,6 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
       all().map(async ({ element }) => {
         element.pause()
         element.playbackRate = 1
-        if (element.currentTime === seconds) return
         element.currentTime = Math.min(seconds, element.duration)
         await heardOf(element, 'seeked')
       }),

@@ -39,7 +39,6 @@ const addRows = () => {
 
 const show = () => {
   const { isPlaying, isLooping, section, duration } = player.state()
-  press(play, isPlaying)
   play.textContent = isPlaying ? 'Pause' : 'Play'
   press(loop, isLooping)
   slider.max = `${duration}`

@@ -1,9 +1,11 @@
+import { inMixOrder } from '@stems/domain/stem-order'
 import { separationJobId } from '@stems/queue/jobs'
 import { LISTED_STATUSES, type ListedStatus } from '@stems/queue/library-notes'
 import { html } from 'ghtml'
 import { jobHref } from '../job-href.ts'
 import { isRunning, type LibraryPage, type LibraryView, type ShownEntry } from '../library.ts'
 import { viewHref } from '../library-view.ts'
+import type { LibraryStem } from '../separation-schemas.ts'
 import { awayNotice } from './away-notice.ts'
 import type { Block, Frame, Layout } from './layout.ts'
 import { kindText, summaryText } from './separation-text.ts'
@@ -66,9 +68,23 @@ const separation = (entry: ShownEntry, mayAct: boolean): string => html`<article
 <p class="about">!${aboutText(entry)} !${age(entry.received_at)} !${summaryText(entry)}· !${links(entry)}</p>
 !${entry.code === 200 ? '' : html`<p class="reason">The provider said: ${entry.code} ${entry.msg}</p>`}
 !${entry.problem === null ? '' : html`<p class="reason">${entry.problem}</p>`}
-<ul class="stems">!${Object.entries(entry.stems).map(([name, stem]) => html`<li>!${stemLine(name, stem, entry.progress[name])}</li>`)}</ul>
+!${stemList(entry)}
 !${isRunning(entry) || !mayAct ? '' : replayButton(entry)}</article>
 `
+
+// What is home needs a look only when somebody wants it; what is not, at once.
+const stemList = ({ stems, progress }: ShownEntry): string => {
+  const items = inMixOrder(Object.keys(stems)).map((name) => {
+    const stem = stems[name] as LibraryStem
+    return { isHome: stem.status === 'saved', html: html`<li>!${stemLine(name, stem, progress[name])}</li>` }
+  })
+  const list = (isHome: boolean): string => {
+    const lines = items.filter((item) => item.isHome === isHome).map((item) => item.html)
+    return lines.length === 0 ? '' : html`<ul class="stems">!${lines}</ul>`
+  }
+  const home = list(true)
+  return list(false) + (home === '' ? '' : html`<details><summary>Files</summary>!${home}</details>`)
+}
 
 const replayButton = ({
   task_id,

@@ -36,7 +36,7 @@ export const separationPage = (view: SeparationView, { mayAct, quarantined }: Fr
 
 // Without a script there is nothing to press.
 const TRANSPORT = `<section id="transport" class="transport" aria-label="Player" hidden>
-<button id="play" type="button" aria-pressed="false" disabled>Play</button>
+<button id="play" type="button" disabled>Play</button>
 <button id="loop" type="button" aria-pressed="false">Loop</button>
 <label class="seek"><span class="visually-hidden">Position</span><input id="seek" type="range" min="0" max="0" step="0.1" value="0" disabled></label>
 <output id="clock" for="seek">0:00</output>
