@@ -24,7 +24,14 @@ export type Backlog = {
  */
 export const createQueueCounter = (redis: RedisConnection, prefix: string) => {
   const queues = Object.values(QUEUES).map(
-    (name) => new Queue(name, { connection: redis, prefix, skipWaitingForReady: true, skipVersionCheck: true }),
+    (name) =>
+      new Queue(name, {
+        connection: redis,
+        prefix,
+        skipWaitingForReady: true,
+        skipVersionCheck: true,
+        skipMetasUpdate: true, // who only looks writes nothing
+      }),
   )
   for (const queue of queues) queue.on('error', () => {}) // the connection reports its own outages
 

@@ -1,18 +1,15 @@
 import { Queue } from 'bullmq'
+import { type Ended, endedPerMinute, MINUTE_MS } from './ended-minutes.ts'
 import { QUEUES } from './jobs.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** So many minutes that are over count for the rate, besides the one that runs. */
 export const RECENT_MINUTES = 5
 
-const MINUTE_MS = 60_000
 const LEAST_MS = 10_000 // less time than this says nothing about a rate
 
 /** For how many seconds there is work in a queue, at the rate at which all workers have worked lately. */
 export type WaitingTime = { queue: string; seconds: number }
-
-/** The jobs that ended, as BullMQ notes them: `data` is the minutes before the one of `prevTS`, the newest first. */
-type Ended = { meta: { count: number; prevTS: number; prevCount: number }; data: number[] }
 
 /**
  * For how long there is work: what scales workers up and down. It comes from Redis alone, so that everybody who asks gets
@@ -82,6 +79,18 @@ export const createWaitingTime = (redis: RedisConnection, prefix: string, now: (
      */
     read: (): Promise<WaitingTime[]> =>
       Promise.all(queues.map(async (queue) => ({ queue: queue.name, seconds: await readSeconds(queue) }))),
+    /**
+     * How long the next job in turn of each queue has been waiting already; 0 when nothing waits.
+     *
+     * @throws when Redis is away
+     */
+    readOldest: (): Promise<WaitingTime[]> =>
+      Promise.all(
+        queues.map(async (queue) => ({
+          queue: queue.name,
+          seconds: Math.max(0, await readAgeMs(queue, now())) / 1000,
+        })),
+      ),
     close: async (): Promise<void> => {
       await Promise.all(queues.map((queue) => queue.close()))
     },
@@ -104,11 +113,7 @@ export const rateOf = (kinds: Ended[], at: number): number => {
   const add = (minute: number, jobs: number) => {
     if (jobs > 0 && minute >= thisMinute - RECENT_MINUTES) perMinute.set(minute, (perMinute.get(minute) ?? 0) + jobs)
   }
-  for (const { meta, data } of kinds) {
-    const last = Math.floor(meta.prevTS / MINUTE_MS)
-    add(last, meta.count - meta.prevCount)
-    for (const [index, jobs] of data.entries()) add(last - 1 - index, jobs)
-  }
+  for (const kind of kinds) for (const [minute, jobs] of endedPerMinute(kind)) add(minute, jobs)
   const elapsedMs = [...perMinute.keys()].map((minute) =>
     Math.min(MINUTE_MS, Math.max(LEAST_MS, at - minute * MINUTE_MS)),
   )

@@ -84,6 +84,18 @@ test('where nothing was ended lately, the waiting time is that of the next job i
   expect(await seconds()).toBe(3690)
 })
 
+test('the oldest job in each queue tells for how long it has been waiting, whatever is done about the others', async () => {
+  const { clock, time, add, work } = await startQueue()
+  await add(3)
+  await work()
+  const [first] = await add(1)
+  clock.at = (first?.timestamp ?? 0) + 7000
+  expect(await time.readOldest()).toEqual([
+    { queue: 'stems', seconds: 7 },
+    { queue: 'separations', seconds: 0 },
+  ])
+})
+
 test('a queue that an operator has paused needs no more workers', async () => {
   const { clock, stems, seconds, add } = await startQueue()
   await add(2)
