@@ -1,4 +1,5 @@
 import { parseCallback, UnknownShapeError } from '@stems/provider/callback'
+import type { ArrivalCount } from '@stems/queue/arrival-count'
 import { withDeadline } from '@stems/queue/deadline'
 import type { PurchaseBook } from '@stems/queue/purchases'
 import type { Quarantine } from '@stems/queue/quarantine'
@@ -14,7 +15,12 @@ export type Kept = SubmitAnswer | 'quarantined' | 'spooled'
 
 export type DeliveryOptions = {
   /** The Redis to which a task belongs. */
-  shardOf: (taskId: string) => { submitter: Pick<Submitter, 'submit'>; quarantine: Pick<Quarantine, 'keep'> }
+  shardOf: (taskId: string) => {
+    submitter: Pick<Submitter, 'submit'>
+    quarantine: Pick<Quarantine, 'keep'>
+    /** Told of those that brought work. */
+    arrivals: Pick<ArrivalCount, 'add'>
+  }
   /** Told of a callback that answers a purchase of ours. */
   purchases: Pick<PurchaseBook, 'settle'>
 }
@@ -27,10 +33,11 @@ export type DeliveryOptions = {
 export const createDelivery =
   ({ shardOf, purchases }: DeliveryOptions) =>
   async ({ payload, purchase, traceparent: _, ...callback }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
-    const { submitter, quarantine } = shardOf(callback.taskId)
+    const { submitter, quarantine, arrivals } = shardOf(callback.taskId)
     try {
       const separation = parseCallback(payload, callback.receivedAt)
       const answer = await submitter.submit(callback.isUnproven ? { ...separation, isUnproven: true } : separation)
+      if (answer === 'accepted') arrivals.add(callback.receivedAt)
       // Only what a purchase is remembered by: nothing of the separation depends on it.
       if (purchase !== undefined) await purchases.settle(purchase, callback.taskId).catch(() => {})
       return answer

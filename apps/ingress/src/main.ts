@@ -1,4 +1,5 @@
 import { configOrExit } from '@stems/config/environment'
+import { startPresence } from '@stems/queue/presence'
 import { createPurchaseBook } from '@stems/queue/purchases'
 import { awaitReady } from '@stems/queue/redis'
 import { createShards } from '@stems/queue/shards'
@@ -9,9 +10,11 @@ import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
 import { startTracing } from '@stems/telemetry/tracing'
 import { addWaitingGauge } from '@stems/telemetry/waiting-gauge'
+import project from '../../../package.json' with { type: 'json' }
 import { createAdmission } from './admit.ts'
 import { readConfig } from './config.ts'
 import { startDrain } from './drain.ts'
+import { createIngressNote } from './ingress-note.ts'
 import { createDelivery, createKeep } from './keep.ts'
 import { createIngressMetrics } from './metrics.ts'
 import { createServer } from './server.ts'
@@ -61,10 +64,18 @@ const drains = shards.all.map(({ name, isReady, log }) =>
 )
 await Promise.all(shards.all.map(({ redis }) => awaitReady(redis, REDIS_GRACE_MS)))
 await listenOrExit(server, { host: config.host, port: config.port, variable: 'PORT' }, log)
+const presence = startPresence({
+  shards: shards.all.map(({ redis }) => redis),
+  prefix: config.queuePrefix,
+  version: project.version,
+  describe: createIngressNote(spool, config.spoolMaxBytes),
+  log,
+})
 
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
   await Promise.all(drains.map((drain) => drain.close()))
+  await presence.close()
   await Promise.all(waiting.map((each) => each.close()))
   await Promise.all(shards.all.map((shard) => shard.close()))
   await tracing?.close()

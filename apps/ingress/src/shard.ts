@@ -1,3 +1,6 @@
+import { createArrivalCount } from '@stems/queue/arrival-count'
+import { createQueueCounter } from '@stems/queue/counts'
+import { startSamples } from '@stems/queue/minute-samples'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { connectImpatiently, disconnect, isReady, type RedisTarget } from '@stems/queue/redis'
 import { createSubmitter } from '@stems/queue/submit'
@@ -22,14 +25,22 @@ export const openShard = ({ target, config, telemetry, log: appLog }: ShardOptio
   const room = { redis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS }
   const submitter = createSubmitter({ ...room, telemetry })
   const quarantine = createQuarantine({ ...room, ...config.quarantine })
+  const arrivals = createArrivalCount(redis, config.queuePrefix, log)
+  const counter = createQueueCounter(redis, config.queuePrefix)
+  // Workers take samples too; ingress is there when there is no worker.
+  const samples = startSamples({ redis, prefix: config.queuePrefix, counter, log })
   return {
     name,
     log,
     redis,
     submitter,
     quarantine,
+    arrivals,
     isReady: (): boolean => isReady(redis),
     close: async (): Promise<void> => {
+      await arrivals.close()
+      await samples.close()
+      await counter.close()
       await submitter.close()
       await quarantine.close()
       disconnect(redis)

@@ -3,6 +3,7 @@ import { createClient } from '@stems/outgoing/client'
 import { createUrlGuard } from '@stems/outgoing/url-guard'
 import { createAskLimit, PROVIDER_TURNS } from '@stems/queue/ask-limit'
 import { createHostLimit } from '@stems/queue/host-limit'
+import { startPresence } from '@stems/queue/presence'
 import { awaitReady } from '@stems/queue/redis'
 import { createShardSubmitter } from '@stems/queue/shard-submitter'
 import { createShards, shareOf } from '@stems/queue/shards'
@@ -14,6 +15,7 @@ import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
 import { startTracing } from '@stems/telemetry/tracing'
 import { addWaitingGauge } from '@stems/telemetry/waiting-gauge'
+import project from '../../../package.json' with { type: 'json' }
 import { readConfig } from './config.ts'
 import { startDanger } from './danger.ts'
 import { createDiskReserve, reserveOrExit } from './disk-reserve.ts'
@@ -30,6 +32,7 @@ import { startRetention } from './retention.ts'
 import { createSaveStem } from './save-stem.ts'
 import { openShard, startShard } from './shard.ts'
 import { traceClient, traceStore } from './traces.ts'
+import { createWorkerNote } from './worker-note.ts'
 
 const REDIS_GRACE_MS = 2000
 const SHUTDOWN_LIMIT_MS = 24_000 // orchestrators are told to wait 30 s
@@ -143,10 +146,21 @@ const health = createHealthServer({
   }),
 })
 await listenOrExit(health, { host: config.host, port: config.healthPort, variable: 'WORKER_HEALTH_PORT' }, log)
+const { describe, leave } = createWorkerNote({ shards, concurrency: config.concurrency, disk, gate })
+const presence = startPresence({
+  shards: served.map(({ statusRedis }) => statusRedis),
+  prefix: config.queuePrefix,
+  version: project.version,
+  describe,
+  log,
+})
 
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
+  leave()
+  presence.note()
   disk.close()
   await Promise.all(shards.map((shard) => shard.close()))
+  await presence.close()
   hostLimit.close()
   await danger.close()
   await retention.close()

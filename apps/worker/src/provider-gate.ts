@@ -34,6 +34,8 @@ export const createProviderGate = ({
     pause = { until, error }
   }
 
+  const problem = (): string | undefined => refusal && `${refusal.message}. ${REMEDY}`
+
   return {
     /** @throws {ProviderApiError} when there is no use in asking: the same that was met when it was last asked */
     check: (): void => {
@@ -58,7 +60,15 @@ export const createProviderGate = ({
         }
       },
     /** Why the provider is not asked any more; `undefined` while it is. */
-    problem: (): string | undefined => refusal && `${refusal.message}. ${REMEDY}`,
+    problem,
+    /** The same, and what keeps questions back for a while too. */
+    trouble: (): string | undefined => {
+      const pauseMs = pause ? pause.until - now() : 0
+      return (
+        problem() ??
+        (pauseMs > 0 ? `${pause?.error.message}. It is asked again in ${Math.ceil(pauseMs / 1000)} s.` : undefined)
+      )
+    },
   }
 }
 

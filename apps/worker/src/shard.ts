@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createQueueCounter } from '@stems/queue/counts'
 import type { HostLimit } from '@stems/queue/host-limit'
+import { startSamples } from '@stems/queue/minute-samples'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { connectImpatiently, connectPatiently, disconnect, isReady, type RedisTarget } from '@stems/queue/redis'
 import { createSeparationsWorker } from '@stems/queue/separations-worker'
@@ -12,6 +13,7 @@ import type { Telemetry } from '@stems/queue/telemetry'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import type { Tracing } from '@stems/telemetry/tracing'
+import { createAtWork } from './at-work.ts'
 import { createAwaiting } from './awaiting.ts'
 import type { readConfig } from './config.ts'
 import { createFinishSeparation } from './finish-separation.ts'
@@ -116,7 +118,7 @@ export const startShard = (options: ShardOptions) => {
     onFinished: notify?.finished,
     onActivity: () => watchdog.busy('separations'),
   })
-  let saving = 0
+  const atWork = createAtWork()
   const stems = createStemsWorker({
     ...queue,
     concurrency: options.concurrency,
@@ -126,14 +128,7 @@ export const startShard = (options: ShardOptions) => {
     startsPaused: true, // until the first look at the disk
     onActivity: () => watchdog.busy('stems'),
     onSaved: notify?.saved,
-    save: async (...stem) => {
-      saving++
-      try {
-        return await saveStem(...stem)
-      } finally {
-        saving--
-      }
-    },
+    save: atWork.watch(saveStem),
   })
   watchdog.start()
   const stuck = createStuckFinder({ redis: statusRedis, prefix, attempts: config.attempts })
@@ -144,6 +139,7 @@ export const startShard = (options: ShardOptions) => {
     everyMs: config.reconcileMs,
     log,
   })
+  const samples = startSamples({ redis: statusRedis, prefix, counter, log })
 
   const leave = async (): Promise<void> => {
     await Promise.all([stems.close(DRAIN_MS), separations.close(), notify?.stop()])
@@ -151,6 +147,7 @@ export const startShard = (options: ShardOptions) => {
     await reconcile.close()
     await stuck.close()
     await quarantine.close()
+    await samples.close()
     await counter.close()
   }
 
@@ -158,7 +155,7 @@ export const startShard = (options: ShardOptions) => {
   const untilNobodyCanBeTold = async (signal: AbortSignal): Promise<void> => {
     for (let awayMs = 0; awayMs < AWAY_PATIENCE_MS; ) {
       await sleep(LOOK_MS, undefined, { signal })
-      awayMs = isReady(statusRedis) || saving > 0 ? 0 : awayMs + LOOK_MS
+      awayMs = isReady(statusRedis) || atWork.stems().length > 0 ? 0 : awayMs + LOOK_MS
     }
     log.warn({}, 'shard.left_without_word: Redis is away')
   }
@@ -172,6 +169,8 @@ export const startShard = (options: ShardOptions) => {
       const reason = watchdog.stuck()
       return reason === undefined || config.redis.length === 1 ? reason : `shard ${name}: ${reason}`
     },
+    /** What is being done right now: stems, and task ids of separations. */
+    atWork: () => ({ stems: atWork.stems(), separations: separations.running() }),
     intake: { pause: stems.pause, resume: stems.resume },
     /** Takes nothing new, lets what runs come to its end for a while, and leaves. */
     close: async (): Promise<void> => {

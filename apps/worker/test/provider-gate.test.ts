@@ -80,9 +80,10 @@ test.each([
     expect(await read()).toMatchObject({ problem: (first as ProviderApiError).problem, retryAfterMs: 1 })
   }
   expect(asked()).toBe(1)
+  expect(gate.trouble()).toMatch(/ It is asked again in 1 s\.$/)
   clock.now = pauseMs
   expect(await read()).toEqual({ state: 'unknown' })
-  expect(gate.problem()).toBeUndefined()
+  expect([gate.problem(), gate.trouble()]).toEqual([undefined, undefined])
 })
 
 test.each([500, 402])('a %i keeps nobody from asking again', async (code) => {

@@ -174,9 +174,16 @@ export const createSeparationsWorker = ({
     if (refused.length > 0) throw new Error(`Redis refused ${refused.length} of ${added.length} stem jobs`)
   }
 
+  const running = new Set<string>()
+  const driveSeen = (job: SeparationsJob, token: string): Promise<SeparationResult> => {
+    const { taskId } = job.data.separation
+    running.add(taskId)
+    return drive(job, token).finally(() => running.delete(taskId))
+  }
+
   const worker = new Worker<SeparationJob, SeparationResult>(
     QUEUES.separations,
-    (job, token) => drive(job, token as string),
+    (job, token) => driveSeen(job, token as string),
     {
       ...sharedWorkerOptions,
       ...keepSeparations(retainS),
@@ -196,6 +203,8 @@ export const createSeparationsWorker = ({
     )
   })
   return {
+    /** Task ids of those of which a step is being taken right now. */
+    running: (): string[] => [...running],
     /** Takes no new work, waits for what runs (steps take milliseconds), and leaves. Safe to call twice. */
     close: async () => {
       await worker.close()

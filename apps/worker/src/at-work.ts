@@ -1,0 +1,34 @@
+import type { SavedStem } from '@stems/domain/manifest'
+import type { StemAtWork } from '@stems/domain/presence'
+import type { StemJob } from '@stems/queue/jobs'
+import type { Attempt } from '@stems/queue/stems-worker'
+
+type SaveStem = (job: StemJob, attempt: Attempt) => Promise<SavedStem>
+
+/** Knows the stems that are being brought home right now, and how far each is. */
+export const createAtWork = () => {
+  const running = new Set<StemAtWork>()
+  return {
+    /** The same function; what it does is known while it does it. */
+    watch:
+      (save: SaveStem): SaveStem =>
+      async (job, attempt) => {
+        const { taskId, stem } = job
+        const mine: StemAtWork = { taskId, stem, bytes: 0, total: null, since: new Date().toISOString() }
+        running.add(mine)
+        const progress: Attempt['progress'] = (bytes, total) => {
+          Object.assign(mine, { bytes, total })
+          attempt.progress(bytes, total)
+        }
+        try {
+          return await save(job, { ...attempt, progress })
+        } finally {
+          running.delete(mine)
+        }
+      },
+    /** Those that have run for longest come first. */
+    stems: (): StemAtWork[] => [...running],
+  }
+}
+
+export type AtWork = ReturnType<typeof createAtWork>
