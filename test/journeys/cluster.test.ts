@@ -59,6 +59,10 @@ test('a whole system works on a cluster of three: stems, repeats, quarantine, re
   )
   expect(byTask).toEqual({ 'task-1': 'complete', 'task-2': 'complete', 'paid-for': 'expected' })
   expect((await board.ask('/queues/api/queues')).status).toBe(200)
+  expect(await board.ask('/api/overview')).toMatchObject({
+    status: 200,
+    body: { quarantined: 1, workers: [{ host: expect.any(String) }], ingresses: [{ host: expect.any(String) }] },
+  })
 
   for (const node of cluster.nodes) expect(await cluster.ask(node, 'ACL', 'LOG')).toBe('') // nobody was refused anything
   const keys = await Promise.all(cluster.nodes.map(async (node) => Number(await cluster.ask(node, 'DBSIZE'))))

@@ -84,7 +84,13 @@ test('the documented rights are enough for a whole separation, and leave no way 
   expect(await board.ask('/api/separations', { method: 'POST', body: { task_id: 'paid-for' } })).toMatchObject({
     status: 202,
   })
-  for (const page of ['/api/separations', '/api/quarantine', '/api/notifications', '/queues/api/queues']) {
+  for (const page of [
+    '/api/overview',
+    '/api/separations',
+    '/api/quarantine',
+    '/api/notifications',
+    '/queues/api/queues',
+  ]) {
     expect([page, (await board.ask(page)).status]).toEqual([page, 200])
   }
   const metrics = await Promise.all([system.ingress, ...system.workers].map(({ url }) => fetch(`${url}/metrics`)))

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 
 /**
- * Adds `/livez` and `/readyz`, which answer without a login and therefore give no reasons. Metrics are those of ingress
- * and workers; there are none here.
+ * Adds `/livez` and `/readyz`, which answer without a login and therefore give no reasons. Metrics want one, or a key: they tell
+ * how the whole system stands.
  *
  * @param isReady is Redis there?
  */

@@ -26,8 +26,8 @@ const FAILURES_PER_MINUTE = 30
 
 /**
  * Puts everything behind HTTP basic auth, unknown paths too; only routes with `config: { open: true }` stay out of it. The
- * role of the login is on the request from then on. The API and the files take a key as well, and give it the role of an
- * admin.
+ * role of the login is on the request from then on. The API, the files and the metrics take a key as well, and give it the
+ * role of an admin.
  *
  * Of one address thirty wrong logins and keys a minute are answered 401 and stand in the log; those beyond get 429 and do not. A right
  * login always passes, or a stranger behind the same proxy could lock everybody out.
@@ -95,7 +95,8 @@ const createRoleFinder = (logins: Login[]) => {
 }
 
 // What was matched counts, not what was written: no spelling of another address becomes one of these.
-const takesKeys = ({ routeOptions, url }: FastifyRequest): boolean => /^\/(api|files)\//.test(routeOptions.url ?? url)
+const takesKeys = ({ routeOptions, url }: FastifyRequest): boolean =>
+  /^\/(api|files)\/|^\/metrics$/.test(routeOptions.url ?? url)
 
 const keyOf = ({ headers }: FastifyRequest): string | undefined =>
   /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]

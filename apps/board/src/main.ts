@@ -13,6 +13,7 @@ import { readConfig } from './config.ts'
 import { createLibrary } from './library.ts'
 import type { Login } from './login.ts'
 import { createNotificationDesk } from './notification-desk.ts'
+import { createOverview } from './overview.ts'
 import { createQuarantineDesk } from './quarantine-desk.ts'
 import { announceRandomPassword } from './random-password.ts'
 import { createReplay } from './replay-route.ts'
@@ -55,6 +56,7 @@ const server = await createServer({
   library: createLibrary({ shards, store, log }),
   quarantine: createQuarantineDesk(shards.all, submitter),
   notifications: createNotificationDesk(shards.all),
+  overview: createOverview(shards.all),
   replay: createReplay(submitter, store),
   registering: {
     expect: (taskId) => submitter.expect(taskId, async () => (await store.readManifest(taskId))?.status === 'complete'),

@@ -18,6 +18,9 @@ import { addLibraryRoute } from './library-route.ts'
 import { addLogin, type Login } from './login.ts'
 import type { NotificationDesk } from './notification-desk.ts'
 import { addNotificationsPage, addNotificationsRoutes } from './notification-routes.ts'
+import type { ReadOverview } from './overview.ts'
+import { createOverviewMetrics } from './overview-metrics.ts'
+import { addOverviewPage, addOverviewRoute } from './overview-route.ts'
 import type { QuarantineDesk } from './quarantine-desk.ts'
 import { addQuarantinePage, addQuarantineRoutes } from './quarantine-routes.ts'
 import { addRegisterForm, addRegisterRoute, type Registering } from './register-route.ts'
@@ -35,6 +38,7 @@ export type ServerOptions = {
   library: Library
   quarantine: QuarantineDesk
   notifications: NotificationDesk
+  overview: ReadOverview
   replay: Replay
   registering: Registering
   /** How events are sent; the usual ones where they are left out. */
@@ -80,6 +84,7 @@ export const createServer = async (options: ServerOptions) => {
   addReplayButton(app, replay)
   addQuarantinePage(app, quarantine)
   addNotificationsPage(app, options.notifications)
+  addOverviewPage(app, options.overview, createOverviewMetrics(options.overview, shards))
   await addDocumentedRoutes(app, (api) => {
     addApiRoutes(api, library)
     addRegisterRoute(api, registering)
@@ -87,6 +92,7 @@ export const createServer = async (options: ServerOptions) => {
     addEventsRoute(api, library, streams)
     addQuarantineRoutes(api, quarantine)
     addNotificationsRoutes(api, options.notifications)
+    addOverviewRoute(api, options.overview)
     addFilesRoute(api, store)
     addZipRoute(api, store, log)
   })

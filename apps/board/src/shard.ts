@@ -1,4 +1,5 @@
 import { createBoardQueues } from '@stems/queue/board-queues'
+import { createFigures } from '@stems/queue/figures'
 import { createListing } from '@stems/queue/listing'
 import { createNotifications } from '@stems/queue/notifications'
 import { createProgressReader } from '@stems/queue/progress'
@@ -22,9 +23,10 @@ export const openShard = ({ target, prefix, telemetry, log }: ShardOptions) => {
   const submitter = createSubmitter({ ...room, telemetry })
   const quarantine = createQuarantine(room)
   const notifications = createNotifications(room)
+  const figures = createFigures(room)
   return {
     name: target.name,
-    ...{ room, listing, progress, queues, submitter, quarantine, notifications },
+    ...{ room, listing, progress, queues, submitter, quarantine, notifications, figures },
     isReady: (): boolean => isReady(redis),
     close: async (): Promise<void> => {
       await queues.close()
@@ -33,6 +35,7 @@ export const openShard = ({ target, prefix, telemetry, log }: ShardOptions) => {
       await submitter.close()
       await quarantine.close()
       await notifications.close()
+      await figures.close()
       disconnect(redis)
     },
   }

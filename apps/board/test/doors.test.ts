@@ -12,7 +12,7 @@ const redisUrl = inject('redisUrl')
 const pathOf = (url: string): string => url.replaceAll(/:\w+|\*/g, 'task-1')
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'LOCK', 'QUERY']
-const UNKNOWN = ['/nothing', '/api/nothing', '/queues/api/nothing', '/metrics', '/favicon.ico', '/livez/', '/LIVEZ']
+const UNKNOWN = ['/nothing', '/api/nothing', '/queues/api/nothing', '/metrics/x', '/favicon.ico', '/livez/', '/LIVEZ']
 const UNREADABLE = ['/%', '/livez%', '/files/%E0%A4%A/x', `/files/${'a'.repeat(600)}/x`, '/api/%']
 const ODD = [
   '//',
@@ -91,7 +91,8 @@ test.each([
 test('a viewer sees every page', async () => {
   const board = await startBoard(redisUrl)
   const headers = { authorization: authorizationOf(VIEWER) }
-  for (const path of ['/', '/quarantine', '/api/separations', '/api/quarantine', '/queues', '/queues/api/queues']) {
+  const pages = ['/', '/quarantine', '/overview', '/metrics', '/queues']
+  for (const path of [...pages, '/api/separations', '/api/quarantine', '/api/overview', '/queues/api/queues']) {
     expect((await fetch(board.origin + path, { headers })).status, path).toBe(200)
   }
 })

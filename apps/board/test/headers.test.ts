@@ -90,6 +90,8 @@ test('they are there while Redis is away', async () => {
   for (const [path, status] of [
     ['/', 503],
     ['/quarantine', 503],
+    ['/overview', 503],
+    ['/metrics', 200],
     ['/api/quarantine', 503],
     ['/readyz', 503],
     ['/queues/api/queues', 500],
@@ -102,7 +104,16 @@ test('they are there while Redis is away', async () => {
 
 test('what stands behind the login is stored nowhere, and by no shared cache', async () => {
   const board = await boardWithFiles()
-  for (const path of ['/', '/quarantine', '/nothing', '/api/separations', '/queues', '/queues/api/queues']) {
+  for (const path of [
+    '/',
+    '/quarantine',
+    '/overview',
+    '/metrics',
+    '/nothing',
+    '/api/separations',
+    '/queues',
+    '/queues/api/queues',
+  ]) {
     expect((await board.get(path)).headers['cache-control'], path).toBe('no-store')
   }
   const page = (await board.get('/queues')).body

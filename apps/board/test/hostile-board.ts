@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Manifest } from '@stems/domain/manifest'
 import { parseCallback } from '@stems/provider/callback'
 import { expect } from 'vitest'
-import { startBoard } from './start-board.ts'
+import { startBoard, type TestBoard } from './start-board.ts'
 import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
 
 /** What would run, load or show if it were taken for markup. */
@@ -37,6 +37,8 @@ export const startHostileBoard = async (redisUrl: string) => {
     payload: { [HOSTILE]: [HOSTILE, { [HOSTILE]: HOSTILE }] },
   })
 
+  await noteHostileProcesses(board)
+
   const manifestOf = (taskId: string) => board.store.readManifest(taskId)
   await expect.poll(async () => (await manifestOf('said'))?.status, { timeout: 10_000 }).toBe('failed')
   await expect.poll(async () => (await manifestOf('named'))?.status, { timeout: 10_000 }).toBe('complete')
@@ -47,4 +49,24 @@ export const startHostileBoard = async (redisUrl: string) => {
   const sound = join(import.meta.dirname, '../../../test/stand-in/audio/vocal.mp3')
   await copyFile(sound, join(board.root, 'sound', 'vocal.mp3'))
   return board
+}
+
+// Host names, versions and what a provider or a far side has said come from elsewhere too.
+const noteHostileProcesses = async ({ redis, prefix }: TestBoard): Promise<void> => {
+  const about = { host: HOSTILE, pid: 1, version: HOSTILE, startedAt: new Date().toISOString() }
+  const stem = { taskId: HOSTILE, stem: HOSTILE, bytes: 1, total: null, since: about.startedAt }
+  const worker = {
+    ...about,
+    ...{ app: 'worker', id: 'w', shards: [HOSTILE, 'b'], isLeaving: true, concurrency: 8 },
+    ...{ stemsRunning: 1, stems: [stem], separationsRunning: 1, separations: [HOSTILE] },
+    troubles: [{ kind: 'provider', message: HOSTILE }],
+  }
+  const ingress = {
+    ...about,
+    ...{ app: 'ingress', id: 'i', spool: { callbacks: 1, bytes: 1, maxBytes: 1, oldestAgeSeconds: 1 } },
+  }
+  const inAnHour = Date.now() + 3600_000 // so that they stay alive for as long as the test looks
+  for (const note of [worker, ingress]) {
+    await redis.hset(`${prefix}:presence`, note.id, `${inAnHour} ${JSON.stringify(note)}`)
+  }
 }

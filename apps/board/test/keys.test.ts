@@ -14,7 +14,13 @@ test('a key opens the API and the files, and acts', async () => {
   await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:' }))
   const get = (path: string) => fetch(board.origin + path, { headers: bearer() })
   await expect.poll(async () => (await get('/files/task-1/manifest.json')).status).toBe(200)
-  for (const path of ['/api/separations', '/api/separations/task-1', '/api/quarantine', '/api/openapi.json']) {
+  for (const path of [
+    '/api/separations',
+    '/api/separations/task-1',
+    '/api/quarantine',
+    '/api/openapi.json',
+    '/metrics',
+  ]) {
     expect((await get(path)).status, path).toBe(200)
   }
   expect((await get('/files/task-1/vocal.mp3')).status).toBe(200)
@@ -31,6 +37,8 @@ test('a key opens no page, and not Bull Board', async () => {
   const paths = [
     '/',
     '/quarantine',
+    '/overview',
+    '/metrics/',
     '/style.css',
     '/queues',
     '/queues/api/queues',

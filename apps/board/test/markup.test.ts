@@ -7,19 +7,27 @@ test('what strangers write is text on every page: messages, stem names, errors, 
   for (const [path, times] of [
     ['/', 3],
     ['/quarantine', 5],
+    ['/overview', 8],
   ] as const) {
     const page = (await (await board.get(path)).text()).replaceAll(OUR_SCRIPTS, '')
     expect(page.split('&#60;script&#62;alert(').length - 1, path).toBeGreaterThanOrEqual(times)
     expect(page, path).not.toMatch(
-      /<(script|img|svg|iframe|style|base)|href="javascript:|http-equiv="?refresh"? content="0/,
+      /<(script|img|svg onload|iframe|style|base)|href="javascript:|http-equiv="?refresh"? content="0/,
     )
+    expect(page.split('<svg').length - 1, path).toBe(path === '/overview' ? 6 : 0)
     for (const tag of page.match(/<[^>]*>/g) ?? []) expect(tag).not.toMatch(/ on\w+=/)
   }
 })
 
 test('programs get it as JSON, which no browser takes for a page', async () => {
   const board = await startHostileBoard(inject('redisUrl'))
-  for (const path of ['/api/separations', '/api/separations/said', '/api/quarantine', '/files/said/manifest.json']) {
+  for (const path of [
+    '/api/separations',
+    '/api/separations/said',
+    '/api/quarantine',
+    '/api/overview',
+    '/files/said/manifest.json',
+  ]) {
     const answer = await board.get(path)
     expect(answer.headers.get('content-type'), path).toMatch(/^application\/json/)
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff')

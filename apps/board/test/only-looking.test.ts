@@ -105,7 +105,14 @@ test('a board that starts and is looked at leaves an empty Redis empty', async (
   onTestFinished(server.close)
   const { dump } = await openRedis(server.url)
   const board = await startBoard(server.url, { isFilled: false })
-  for (const path of ['/', '/quarantine', '/notifications', '/queues/api/queues', '/api/separations/nobody']) {
+  for (const path of [
+    '/',
+    '/quarantine',
+    '/notifications',
+    '/queues/api/queues',
+    '/api/separations/nobody',
+    '/overview',
+  ]) {
     await (await board.get(path)).body?.cancel()
   }
   expect(await dump()).toEqual({})

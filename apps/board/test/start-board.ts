@@ -15,6 +15,7 @@ import { onTestFinished } from 'vitest'
 import { createLibrary } from '../src/library.ts'
 import type { Login } from '../src/login.ts'
 import { createNotificationDesk } from '../src/notification-desk.ts'
+import { createOverview } from '../src/overview.ts'
 import { createQuarantineDesk } from '../src/quarantine-desk.ts'
 import type { Purchase } from '../src/register-route.ts'
 import { createReplay } from '../src/replay-route.ts'
@@ -71,6 +72,7 @@ export const startBoard = async (
     library,
     quarantine: createQuarantineDesk(shards.all, submitter),
     notifications: createNotificationDesk(shards.all),
+    overview: createOverview(shards.all),
     replay: createReplay(submitter, store),
     registering: { expect: submitter.expect, purchase },
     eventLimits,
@@ -90,6 +92,7 @@ export const startBoard = async (
     origin,
     server,
     prefix,
+    redis,
     root,
     store,
     queues,

@@ -55,7 +55,7 @@ export const layout = ({
 </head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>
-<header class="top"><a href="/">Stemkeeper</a><nav aria-label="Main"><a href="/">Library</a> !${quarantined > 0 ? quarantineLink(quarantined) : ''}<a href="/notifications">Notifications</a> <a href="/queues">Queues</a></nav></header>
+<header class="top"><a href="/">Stemkeeper</a><nav aria-label="Main"><a href="/">Library</a> <a href="/overview">Overview</a> !${quarantined > 0 ? quarantineLink(quarantined) : ''}<a href="/notifications">Notifications</a> <a href="/queues">Queues</a></nav></header>
 <main id="main">
 !${body}
 !${isLive || blocks.length > 0 ? blocksHtml(blocks, liveFrom) : ''}

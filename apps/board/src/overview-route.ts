@@ -1,0 +1,27 @@
+import type { FastifyInstance } from 'fastify'
+import { sendPage } from './answers.ts'
+import type { DocumentedApp } from './documented.ts'
+import type { ReadOverview } from './overview.ts'
+import type { OverviewMetrics } from './overview-metrics.ts'
+import { overviewSchema } from './overview-schema.ts'
+import { overviewPage } from './pages/overview-page.ts'
+import { commonProblems } from './problem.ts'
+
+const schema = {
+  summary: 'Tells how the whole system stands',
+  description:
+    'What arrives, waits, runs and fails, now and in each minute of the last six hours; who is alive, and what he does right ' +
+    'now. A shard that is away is not in the figures. `/metrics` shows those of now to Prometheus, to a key as well.',
+  response: { 200: overviewSchema, ...commonProblems },
+}
+
+/** Adds the overview for people, and its figures for Prometheus. */
+export const addOverviewPage = (app: FastifyInstance, readOverview: ReadOverview, metrics: OverviewMetrics): void => {
+  app.get('/overview', async (_request, reply) => sendPage(reply, overviewPage(await readOverview())))
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.read()))
+}
+
+/** Adds the overview for programs. */
+export const addOverviewRoute = (app: DocumentedApp, readOverview: ReadOverview): void => {
+  app.get('/api/overview', { schema }, () => readOverview())
+}

@@ -1,0 +1,250 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { IngressNote, WorkerNote } from '@stems/domain/presence'
+import { createFigures } from '@stems/queue/figures'
+import { minuteKeys } from '@stems/queue/minutes'
+import { connectImpatiently, disconnect } from '@stems/queue/redis'
+import { createLog } from '@stems/telemetry/log'
+import { expect, inject, onTestFinished, test } from 'vitest'
+import { type RedisServer, startRedisServer } from '../../../test/support/redis-server.ts'
+import { createOverview } from '../src/overview.ts'
+import { type Overview, overviewSchema } from '../src/overview-schema.ts'
+import { overviewBlocks, overviewPage } from '../src/pages/overview-page.ts'
+import { API_KEY, startBoard } from './start-board.ts'
+import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
+
+const redisUrl = inject('redisUrl')
+const IN_AN_HOUR = Date.now() + 3600_000 // so that they stay alive for as long as a test looks
+const STARTED = new Date(Date.now() - 60_000).toISOString()
+
+const workerNote = (id: string, more: Partial<WorkerNote> = {}): WorkerNote => ({
+  ...{ app: 'worker', id, host: `host-${id}`, pid: 7, version: '1.2.3', startedAt: STARTED, shards: ['a'] },
+  ...{ isLeaving: false, concurrency: 8, stemsRunning: 0, stems: [], separationsRunning: 0, separations: [] },
+  troubles: [],
+  ...more,
+})
+
+const ingressNote = (id: string, callbacks: number, oldestAgeSeconds: number): IngressNote => ({
+  ...{ app: 'ingress', id, host: `host-${id}`, pid: 8, version: '1.2.3', startedAt: STARTED },
+  spool: { callbacks, bytes: callbacks * 100, maxBytes: 1000, oldestAgeSeconds },
+})
+
+type Noted = { redis: Awaited<ReturnType<typeof startBoard>>['redis']; prefix: string }
+const note = async ({ redis, prefix }: Noted, ...notes: (WorkerNote | IngressNote)[]): Promise<void> => {
+  for (const each of notes) await redis.hset(`${prefix}:presence`, each.id, `${IN_AN_HOUR} ${JSON.stringify(each)}`)
+}
+
+const metricOf = (text: string, name: string): number => {
+  const line = text.split('\n').find((each) => each.startsWith(`stemkeeper_${name} `))
+  return Number(line?.split(' ').at(-1) ?? Number.NaN)
+}
+
+test('page, API and metrics show the same figures, which are those of what was submitted', async () => {
+  const board = await startBoard(redisUrl)
+  const submit = startSubmitter(board, redisUrl)
+  const stop = startWorker(board, redisUrl)
+  await submit(separationOf('task-1', { vocal: 'ok:', drums: 'ok:', bass: 'gone:dead' }))
+  await expect.poll(async () => (await board.store.readManifest('task-1'))?.status).toBe('partial')
+  await stop()
+  for (const id of ['task-2', 'task-3']) await submit(separationOf(id, { vocal: 'ok:' }))
+  await board.quarantine.keep({ taskId: 'odd', reason: 'odd', receivedAt: STARTED, payload: 1 })
+  await board.redis.hincrby(minuteKeys(board.prefix).arrived, `${Math.floor(Date.now() / 60_000)}`, 4)
+  const running = { taskId: 'task-9', stem: 'drums', bytes: 96_000, total: 904_600, since: STARTED }
+  await note(
+    board,
+    workerNote('one', { stemsRunning: 1, stems: [running], separationsRunning: 1, separations: ['task-8'] }),
+    workerNote('two', { troubles: [{ kind: 'intake', message: 'no new downloads' }] }),
+    ingressNote('first', 2, 30),
+    ingressNote('second', 1, 90),
+  )
+
+  const overview = overviewSchema.parse(await (await board.get('/api/overview')).json())
+  expect(overview).toMatchObject({
+    separations: { waiting: 2, running: 0, delayed: 0, failed: 0 },
+    stems: { waiting: 0, running: 0, delayed: 0, failed: 1 },
+    quarantined: 1,
+    notifications: { waiting: 0, failed: 0 },
+    spool: { callbacks: 3, bytes: 300, oldest_seconds: 90 },
+    workers: [
+      { host: 'host-one', stems: [{ task_id: 'task-9', stem: 'drums' }], separations: ['task-8'] },
+      { host: 'host-two', troubles: [{ kind: 'intake', message: 'no new downloads' }] },
+    ],
+    ingresses: [{ host: 'host-first' }, { host: 'host-second' }],
+  })
+  expect(overview.oldest_waiting_seconds.separations).toBeGreaterThan(0)
+  const sum = (series: (number | null)[]) => series.reduce<number>((total, each) => total + (each ?? 0), 0)
+  const { arrived, saved, failed, waiting } = overview.minutes
+  expect([arrived, saved, failed].map(sum)).toEqual([4, 2, 1])
+  expect(waiting.at(-1)).toBe(2)
+  expect(Date.parse(overview.minutes.from)).toBeLessThan(Date.now() - 359 * 60_000)
+
+  const page = await (await board.get('/overview')).text()
+  const metrics = await (await board.get('/metrics')).text()
+  for (const [name, words] of [
+    ['separations_in_state{state="waiting"}', (count: number) => `${count} waiting, 0 running, 0 put off or expected`],
+    ['stems_in_state{state="failed"}', (count: number) => `${count} failed this week`],
+    ['quarantined_payloads', (count: number) => `${count} payload`],
+    ['spooled_callbacks', (count: number) => `${count} callbacks, 300 B, the oldest for 1 min 30 s`],
+    ['workers_alive', (count: number) => `${count} workers, 2 ingress`],
+    ['workers_in_trouble{trouble="intake"}', (count: number) => `${count + 2} things to look at`], // spool and quarantine too
+  ] as const) {
+    const figure = metricOf(metrics, name)
+    expect(figure, name).toBeGreaterThan(0)
+    expect(page, name).toContain(words(figure))
+  }
+  expect(metricOf(metrics, 'ingresses_alive')).toBe(2)
+  expect(metrics).toMatch(/^process_cpu_seconds_total \d/m)
+  expect(page).toContain('<a href="/separations/task-9">task-9</a>: drums, 96.0 kB of 904.6 kB, for 1 min')
+  expect(page).toContain('<a href="/separations/task-8">task-8</a>')
+  expect(page).toContain('aria-label="Saved: 2 stems from ')
+  expect(page).toContain('<a href="/overview">Overview</a>')
+})
+
+test('Prometheus is let in with a key, and a stranger is not', async () => {
+  const board = await startBoard(redisUrl)
+  const scrape = (authorization?: string) =>
+    fetch(`${board.origin}/metrics`, { headers: authorization ? { authorization } : {} })
+  expect((await scrape()).status).toBe(401)
+  expect((await scrape('Bearer not-a-key-of-this-board')).status).toBe(401)
+  const answer = await scrape(`Bearer ${API_KEY}`)
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([
+    200,
+    expect.stringMatching(/^text\/plain; version/),
+  ])
+})
+
+test('where nobody is alive that is said, and what it means', async () => {
+  const board = await startBoard(redisUrl)
+  await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:' }))
+  const page = await (await board.get('/overview')).text()
+  expect(page).toContain('No worker is alive.</strong> 1 job waits')
+  expect(page).toContain('No ingress is alive.')
+})
+
+test('while Redis is away there is no overview, and the metrics show nothing instead of old figures', async () => {
+  const server = await startRedisServer()
+  onTestFinished(server.close)
+  const board = await startBoard(server.url)
+  await note(board, workerNote('one'))
+  expect(metricOf(await (await board.get('/metrics')).text(), 'workers_alive')).toBe(1)
+  await server.kill()
+  expect((await board.get('/overview')).status).toBe(503)
+  expect((await board.get('/api/overview')).status).toBe(503)
+  const metrics = await board.get('/metrics')
+  expect(metrics.status).toBe(200)
+  expect(await metrics.text()).not.toContain('stemkeeper_')
+  await server.start()
+  await expect.poll(async () => (await board.get('/overview')).status).toBe(200)
+})
+
+const openShard = async (name: string, server: RedisServer, prefix: string) => {
+  const redis = connectImpatiently({ name, url: server.url }, createLog('test', 'silent'))
+  await once(redis, 'ready')
+  const figures = createFigures({ redis, prefix, deadlineMs: 1500 })
+  onTestFinished(async () => {
+    await figures.close()
+    disconnect(redis)
+  })
+  return { name, redis, figures, prefix }
+}
+
+test('several shards are added up, who serves both counts once, and one that is away is named', async () => {
+  const servers = await Promise.all([startRedisServer(), startRedisServer()])
+  for (const server of servers) onTestFinished(server.close)
+  const prefix = `test-${randomUUID()}`
+  const [a, b] = await Promise.all([openShard('a', servers[0], prefix), openShard('b', servers[1], prefix)])
+  const readOverview = createOverview([a, b])
+  const both = workerNote('both', { shards: ['a', 'b'] })
+  const earlier = { ...both, stemsRunning: 5 }
+  await a.redis.hset(`${prefix}:presence`, 'both', `${IN_AN_HOUR - 5000} ${JSON.stringify(earlier)}`)
+  await note(b, both, workerNote('only-b', { shards: ['b'] }), ingressNote('first', 2, 30))
+  const minute = `${Math.floor(Date.now() / 60_000)}`
+  for (const { redis } of [a, b]) await redis.hincrby(minuteKeys(prefix).arrived, minute, 3)
+
+  const sum = ({ minutes }: Overview) => minutes.arrived.reduce<number>((total, each) => total + (each ?? 0), 0)
+  const whole = await readOverview()
+  expect(whole.workers.map(({ host, stems_running }) => [host, stems_running])).toEqual([
+    ['host-both', 0],
+    ['host-only-b', 0],
+  ])
+  expect(sum(whole)).toBe(6)
+  expect(whole).not.toHaveProperty('shards_away')
+  expect(overviewPage(whole)).toContain('serves a, b')
+
+  await servers[0].kill()
+  await expect.poll(async () => (await readOverview()).shards_away).toEqual(['a'])
+  const part = await readOverview()
+  expect(part.workers).toHaveLength(2)
+  expect(sum(part)).toBe(3)
+  const page = overviewPage(part)
+  expect(page).toContain('Redis is away for the shard a.')
+  expect(page).not.toContain('Nothing is wrong.')
+  await servers[1].kill()
+  await expect.poll(() => readOverview().catch((error: Error) => error.name)).toBe('QueueAwayError')
+})
+
+const CALM: Overview = {
+  at: new Date().toISOString(),
+  separations: { waiting: 0, running: 0, delayed: 0, failed: 0 },
+  stems: { waiting: 0, running: 0, delayed: 0, failed: 0 },
+  quarantined: 0,
+  notifications: { waiting: 0, failed: 0 },
+  oldest_waiting_seconds: { separations: 0, stems: 0 },
+  waiting_seconds: { separations: 0, stems: 0 },
+  spool: { callbacks: 0, bytes: 0, oldest_seconds: 0 },
+  workers: [
+    {
+      ...{ host: 'host', pid: 1, version: '1.2.3', started_at: STARTED, shards: ['a'], leaving: false, concurrency: 8 },
+      ...{ stems_running: 0, stems: [], separations_running: 0, separations: [], troubles: [] },
+    },
+  ],
+  ingresses: [
+    {
+      ...{ host: 'host', pid: 2, version: '1.2.3', started_at: STARTED },
+      spool: { callbacks: 0, bytes: 0, max_bytes: 1000, oldest_seconds: 0 },
+    },
+  ],
+  minutes: { from: STARTED, arrived: [0], waiting: [0], running: [0], delayed: [0], saved: [0], failed: [0] },
+}
+
+const troublesOf = (more: Partial<Overview>) => overviewBlocks({ ...CALM, ...more })[0]?.html
+
+test('where nothing is wrong, that is said too', () => {
+  expect(troublesOf({})).toContain('Nothing is wrong.')
+})
+
+test.each([
+  ['stuck', 'is stuck:</strong> so it is. Restart it'],
+  ['intake', 'takes no new downloads:</strong> so it is. Make room'],
+  ['provider', 'leaves the provider alone:</strong> so it is. Dead links'],
+] as const)('a worker that is in trouble (%s) is shown first, with what can be done', (kind, words) => {
+  const [worker] = CALM.workers
+  const troubled = { ...(worker as Overview['workers'][number]), troubles: [{ kind, message: 'so it is' }] }
+  expect(troublesOf({ workers: [troubled] })).toContain(words)
+})
+
+test.each([
+  [
+    { spool: { callbacks: 1, bytes: 1, oldest_seconds: 61 } },
+    '1 callback waits in the spool</strong>, the oldest for 1 min 1 s',
+  ],
+  [{ quarantined: 2 }, '<a href="/quarantine">2 payloads are in quarantine.</a>'],
+  [{ notifications: { waiting: 0, failed: 1 } }, '<a href="/notifications/failed">1 notification has failed.</a>'],
+  [{ separations: { waiting: 0, running: 0, delayed: 0, failed: 1 } }, '1 separation has failed as a whole.'],
+])('what is left lying is named: %j', (more, words) => {
+  expect(troublesOf(more)).toContain(words)
+})
+
+test('a worker that leaves, and stems that are too many to name, are told of', () => {
+  const [worker] = CALM.workers
+  const leaving = { ...(worker as Overview['workers'][number]), leaving: true, stems_running: 70 }
+  const page = overviewPage({ ...CALM, workers: [leaving] })
+  expect(page).toContain('Leaves: it takes nothing new.')
+  expect(page).toContain('70 of at most 8 stems; 70 are not shown')
+})
+
+test('each part of the page has an id of its own', () => {
+  const ids = overviewBlocks(CALM).map(({ id }) => id)
+  expect(ids).toEqual(['troubles', 'figures', 'plots', 'workers', 'ingresses'])
+  for (const id of ids) expect(overviewPage(CALM)).toContain(`<div id="${id}">`)
+})
