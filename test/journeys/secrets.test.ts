@@ -221,6 +221,9 @@ const readBoard = async (board: App, queue: System['queue']): Promise<Record<str
   )
   const library = [
     '/',
+    '/overview',
+    '/metrics',
+    '/api/overview',
     '/quarantine',
     '/notifications',
     '/api/notifications',

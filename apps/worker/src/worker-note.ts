@@ -1,3 +1,4 @@
+import { redactLinks } from '@stems/domain/link'
 import type { Trouble, WorkerNote } from '@stems/domain/presence'
 import type { AppNote } from '@stems/queue/presence'
 import type { DiskReserve } from './disk-reserve.ts'
@@ -49,4 +50,4 @@ export const createWorkerNote = ({ shards, concurrency, disk, gate }: WorkerNote
 }
 
 const troubleOf = (kind: Trouble['kind'], message: string | undefined): Trouble[] =>
-  message === undefined ? [] : [{ kind, message }]
+  message === undefined ? [] : [{ kind, message: redactLinks(message) }]

@@ -72,6 +72,11 @@ test('however many run, the note stays small and is one that can be read', () =>
   expect(presenceNoteSchema.parse(note)).toMatchObject({ stemsRunning: 1000 })
 })
 
+test('what opens a link does not stand in it', () => {
+  const { describe } = noteOf({ intake: 'no room for https://files.example/a.mp3?signature=secret here' })
+  expect(JSON.stringify(describe())).not.toContain('secret')
+})
+
 test('it tells what keeps it from its work, and that it leaves', () => {
   const { describe, leave } = noteOf({ stuck: '3 jobs are waiting', intake: 'no new downloads' })
   expect(describe()).toMatchObject({
