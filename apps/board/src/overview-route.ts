@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
-import { sendPage } from './answers.ts'
 import type { DocumentedApp } from './documented.ts'
+import type { EventStreams } from './event-streams.ts'
+import { addLivePage } from './live-route.ts'
 import type { ReadOverview } from './overview.ts'
 import type { OverviewMetrics } from './overview-metrics.ts'
 import { overviewSchema } from './overview-schema.ts'
@@ -16,8 +17,13 @@ const schema = {
 }
 
 /** Adds the overview for people, and its figures for Prometheus. */
-export const addOverviewPage = (app: FastifyInstance, readOverview: ReadOverview, metrics: OverviewMetrics): void => {
-  app.get('/overview', async (_request, reply) => sendPage(reply, overviewPage(await readOverview())))
+export const addOverviewPage = (
+  app: FastifyInstance,
+  streams: EventStreams,
+  readOverview: ReadOverview,
+  metrics: OverviewMetrics,
+): void => {
+  addLivePage(app, streams, { path: '/overview', read: async () => overviewPage(await readOverview()) })
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.read()))
 }
 

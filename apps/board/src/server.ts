@@ -84,7 +84,7 @@ export const createServer = async (options: ServerOptions) => {
   addReplayButton(app, replay)
   addQuarantinePage(app, quarantine)
   addNotificationsPage(app, options.notifications)
-  addOverviewPage(app, options.overview, createOverviewMetrics(options.overview, shards))
+  addOverviewPage(app, streams, options.overview, createOverviewMetrics(options.overview, shards))
   await addDocumentedRoutes(app, (api) => {
     addApiRoutes(api, library)
     addRegisterRoute(api, registering)

@@ -9,9 +9,12 @@ import { expect, inject, onTestFinished, test } from 'vitest'
 import { type RedisServer, startRedisServer } from '../../../test/support/redis-server.ts'
 import { createOverview } from '../src/overview.ts'
 import { type Overview, overviewSchema } from '../src/overview-schema.ts'
-import { overviewBlocks, overviewPage } from '../src/pages/overview-page.ts'
+import { layout } from '../src/pages/layout.ts'
+import { overviewPage as overviewLayout } from '../src/pages/overview-page.ts'
 import { API_KEY, startBoard } from './start-board.ts'
 import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
+
+const overviewPage = (overview: Overview): string => layout(overviewLayout(overview))
 
 const redisUrl = inject('redisUrl')
 const IN_AN_HOUR = Date.now() + 3600_000 // so that they stay alive for as long as a test looks
@@ -207,7 +210,7 @@ const CALM: Overview = {
   minutes: { from: STARTED, arrived: [0], waiting: [0], running: [0], delayed: [0], saved: [0], failed: [0] },
 }
 
-const troublesOf = (more: Partial<Overview>) => overviewBlocks({ ...CALM, ...more })[0]?.html
+const troublesOf = (more: Partial<Overview>) => overviewLayout({ ...CALM, ...more }).blocks?.[0]?.html
 
 test('where nothing is wrong, that is said too', () => {
   expect(troublesOf({})).toContain('Nothing is wrong.')
@@ -244,7 +247,11 @@ test('a worker that leaves, and stems that are too many to name, are told of', (
 })
 
 test('each part of the page has an id of its own', () => {
-  const ids = overviewBlocks(CALM).map(({ id }) => id)
-  expect(ids).toEqual(['troubles', 'figures', 'plots', 'workers', 'ingresses'])
-  for (const id of ids) expect(overviewPage(CALM)).toContain(`<div id="${id}">`)
+  expect(overviewLayout(CALM).blocks?.map(({ id }) => id)).toEqual([
+    'troubles',
+    'figures',
+    'plots',
+    'workers',
+    'ingresses',
+  ])
 })

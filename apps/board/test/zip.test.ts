@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto'
 import { truncate } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buffer } from 'node:stream/consumers'
-import { promisify } from 'node:util'
 import { expect, inject, test } from 'vitest'
-import { type Entry, fromBuffer, type ZipFile } from 'yauzl'
+import { unzip } from '../../../test/support/unzip.ts'
 import { expectDocumented } from './matches-document.ts'
 import { API_KEY, startBoard } from './start-board.ts'
 import { separationOf, startSubmitter, startWorker, stemBytes } from './start-worker.ts'
@@ -17,28 +15,6 @@ const start = async (stems: Record<string, string | null>) => {
   await startSubmitter(board, redisUrl)(separationOf('task-1', stems))
   await expect.poll(() => board.store.readManifest('task-1')).toBeDefined()
   return board
-}
-
-/** Names and contents of a ZIP, in its order. */
-const unzip = async (zip: Buffer): Promise<[name: string, bytes: Buffer][]> => {
-  const opened = await promisify<Buffer, { lazyEntries: boolean }, ZipFile>(fromBuffer as never)(zip, {
-    lazyEntries: true,
-  })
-  const files: [string, Buffer][] = []
-  await new Promise((resolve, reject) => {
-    opened.on('entry', (entry: Entry) =>
-      opened.openReadStream(entry, (error, stream) => {
-        if (error) return reject(error)
-        buffer(stream).then((bytes) => {
-          files.push([entry.fileName, bytes])
-          opened.readEntry()
-        }, reject)
-      }),
-    )
-    opened.once('end', resolve).once('error', reject)
-    opened.readEntry()
-  })
-  return files
 }
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')

@@ -1,7 +1,7 @@
 import type { AudioFacts } from '@stems/domain/audio-facts'
 
 /** A length for people: `3:45`. */
-export const durationText = (seconds: number): string => {
+export const lengthText = (seconds: number): string => {
   const whole = Math.round(seconds)
   const [hours, minutes, rest] = [
     Math.floor(whole / 3600),
@@ -15,7 +15,7 @@ export const durationText = (seconds: number): string => {
 export const audioFactsText = (facts: AudioFacts): string[] => {
   const { duration_seconds, bit_rate, sample_rate, channels, peak_db, loudness_lufs } = facts
   return [
-    durationText(duration_seconds),
+    lengthText(duration_seconds),
     bit_rate === undefined ? '' : `${Math.round(bit_rate / 1000)} kbit/s`,
     sample_rate === undefined ? '' : `${(sample_rate / 1000).toLocaleString('en')} kHz`,
     channels === undefined ? '' : channelsText(channels),

@@ -2,23 +2,21 @@ import { html } from 'ghtml'
 import type { Overview, OverviewIngress, OverviewWorker, States } from '../overview-schema.ts'
 import { bytesText, countText, durationText } from './amounts.ts'
 import { awayNotice } from './away-notice.ts'
-import { type Block, blocks } from './block.ts'
-import { layout } from './layout.ts'
+import type { Block, Layout } from './layout.ts'
 import { overviewTroubles } from './overview-troubles.ts'
 import { type Plot, plot } from './plot.ts'
 
 /** How the whole system stands. */
-export const overviewPage = (overview: Overview): string =>
-  layout({
-    title: 'Overview',
-    quarantined: overview.quarantined,
-    refresh: true,
-    body: html`<h1>Overview</h1>
-!${blocks(overviewBlocks(overview))}`,
-  })
+export const overviewPage = (overview: Overview): Layout => ({
+  title: 'Overview',
+  liveFrom: '/live/overview',
+  quarantined: overview.quarantined,
+  refresh: true,
+  body: '<h1>Overview</h1>',
+  blocks: overviewBlocks(overview),
+})
 
-/** The parts of the page: each changes by itself. */
-export const overviewBlocks = (overview: Overview): Block[] => [
+const overviewBlocks = (overview: Overview): Block[] => [
   { id: 'troubles', html: awayNotice(overview.shards_away ?? []) + overviewTroubles(overview) },
   { id: 'figures', html: figures(overview) },
   { id: 'plots', html: plots(overview) },

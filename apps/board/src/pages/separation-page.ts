@@ -6,7 +6,7 @@ import { html } from 'ghtml'
 import { jobHref } from '../job-href.ts'
 import { isRunning } from '../library.ts'
 import type { LibraryStem, WholeSeparation } from '../separation-schemas.ts'
-import { durationText } from './audio-facts-text.ts'
+import { lengthText } from './audio-facts-text.ts'
 import type { Block, Frame, Layout } from './layout.ts'
 import { kindText, summaryText } from './separation-text.ts'
 import { type StemRow, stemRow } from './stem-row.ts'
@@ -78,7 +78,7 @@ const lengthsText = ({ manifest }: WholeSeparation): string => {
     lengths.toSorted((a, b) => b.seconds - a.seconds)[0],
   ]
   if (!first || !last) return ''
-  return `The lengths of the stems differ: ${first.name} lasts ${durationText(first.seconds)}, ${last.name} ${durationText(last.seconds)}. They may not fit each other.`
+  return `The lengths of the stems differ: ${first.name} lasts ${lengthText(first.seconds)}, ${last.name} ${lengthText(last.seconds)}. They may not fit each other.`
 }
 
 const rowsOf = ({ separation, analyses }: SeparationView): StemRow[] => {

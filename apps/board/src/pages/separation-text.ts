@@ -1,5 +1,5 @@
 import type { LibraryEntry } from '../separation-schemas.ts'
-import { sizeText } from './size.ts'
+import { bytesText } from './amounts.ts'
 
 /** What was asked of the provider, for people. */
 export const kindText = (type: LibraryEntry['type']): string =>
@@ -10,5 +10,5 @@ export const summaryText = ({ stems }: LibraryEntry): string => {
   const saved = Object.values(stems).filter((stem) => stem.status === 'saved')
   if (saved.length === 0) return ''
   const bytes = saved.reduce((sum, stem) => sum + stem.bytes, 0)
-  return `· ${saved.length} ${saved.length === 1 ? 'stem' : 'stems'}, ${sizeText(bytes)} `
+  return `· ${saved.length} ${saved.length === 1 ? 'stem' : 'stems'}, ${bytesText(bytes)} `
 }

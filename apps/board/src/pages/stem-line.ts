@@ -1,11 +1,11 @@
 import { html } from 'ghtml'
 import type { LibraryStem, StemProgress } from '../separation-schemas.ts'
-import { sizeText } from './size.ts'
+import { bytesText } from './amounts.ts'
 
 /** A line of text about a stem: its file, how far it is, or why there is none. */
 export const stemLine = (name: string, stem: LibraryStem, progress: StemProgress | undefined): string => {
   if (stem.status === 'saved')
-    return html`<a href="${stem.href}">${stem.file}</a> <small>${sizeText(stem.bytes)}</small>`
+    return html`<a href="${stem.href}">${stem.file}</a> <small>${bytesText(stem.bytes)}</small>`
   if (stem.status === 'empty') return html`${name} <small>empty: the provider gave no link</small>`
   if (stem.status === 'pending') return progress ? progressLine(name, progress) : html`${name} <small>pending</small>`
   return html`${name} <span class="reason">failed: ${stem.error.code}: ${stem.error.message}</span>`
@@ -15,7 +15,7 @@ export const stemLine = (name: string, stem: LibraryStem, progress: StemProgress
 export const progressLine = (name: string, { state, bytes, total, attempts, last_error }: StemProgress): string => {
   if (state === 'downloading')
     return html`<span class="on-its-way">${name} !${bar(name, bytes, total)} <small>${ofTotal(bytes, total)}</small></span>`
-  if (state === 'saved') return html`${name} <small>saved${bytes === null ? '' : `, ${sizeText(bytes)}`}</small>`
+  if (state === 'saved') return html`${name} <small>saved${bytes === null ? '' : `, ${bytesText(bytes)}`}</small>`
   const why = last_error ? `${last_error.code}: ${last_error.message}` : ''
   if (state === 'failed') return html`${name} <span class="reason">failed: ${why}</span>`
   if (state === 'retrying')
@@ -30,5 +30,5 @@ const bar = (name: string, bytes: number | null, total: number | null): string =
 
 const ofTotal = (bytes: number | null, total: number | null): string => {
   if (bytes === null) return 'begins'
-  return total === null ? sizeText(bytes) : `${sizeText(bytes)} of ${sizeText(total)}`
+  return total === null ? bytesText(bytes) : `${bytesText(bytes)} of ${bytesText(total)}`
 }

@@ -2,8 +2,8 @@ import type { StemAnalysis } from '@stems/domain/stem-analysis'
 import { ORIGIN } from '@stems/domain/stem-order'
 import { html } from 'ghtml'
 import type { LibraryStem, StemProgress } from '../separation-schemas.ts'
+import { bytesText } from './amounts.ts'
 import { audioFactsText } from './audio-facts-text.ts'
-import { sizeText } from './size.ts'
 import { stemLine } from './stem-line.ts'
 import { waveform } from './waveform.ts'
 
@@ -33,7 +33,7 @@ const track = (row: StemRow, stem: Saved): string => {
   return html`<div class="track" role="group" aria-label="${name}" data-stem="${name}" data-src="${stem.href}" data-length="${lengthOf(row, stem)}" !${isMutedAtFirst(row) ? 'data-muted' : ''}>
 <div class="strip"><p class="name">!${number > 0 && number < 10 ? html`<kbd>${number}</kbd> ` : ''}<strong>${name}</strong> !${badges(row, stem)}</p>
 <div class="knobs" data-own><button type="button" class="mute" aria-pressed="false" aria-label="Mute ${name}">M</button><button type="button" class="solo" aria-pressed="false" aria-label="Solo ${name}">S</button><input type="range" class="volume" min="0" max="1" step="0.01" value="1" aria-label="Volume of ${name}"></div>
-<p class="about">!${factsOf(row, stem)} <a href="${stem.href}" download>${stem.file}</a> <small>${sizeText(stem.bytes)}</small></p></div>
+<p class="about">!${factsOf(row, stem)} <a href="${stem.href}" download>${stem.file}</a> <small>${bytesText(stem.bytes)}</small></p></div>
 <div class="wave">!${picture(row)}</div></div>`
 }
 
