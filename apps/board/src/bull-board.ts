@@ -15,6 +15,7 @@ const DESCRIPTIONS = {
   stems: 'One job per stem: download, check, publish. Those that failed have no tries left or cannot be helped.',
   quarantine: 'Verified callbacks of a shape that this version cannot read, kept whole. No worker takes them.',
   notifications: 'One job per event that the app behind NOTIFY_URL is told. /notifications sends again what failed.',
+  analyses: 'One job per separation whose stems are home: it looks at their audio. Nothing waits for it.',
 }
 
 /** Adds Bull Board for all queues of all shards that are there, to look at only: a stem retried there would leave its manifest behind. */
@@ -39,7 +40,7 @@ export const addBullBoard = async (app: FastifyInstance, shards: readonly BoardS
   })
 }
 
-const NAMES = ['separations', 'stems', 'quarantine', 'notifications'] as const
+const NAMES = ['separations', 'stems', 'quarantine', 'notifications', 'analyses'] as const
 
 // One that cannot be read would take the whole page with it.
 const adapterOf = (

@@ -15,11 +15,11 @@ const boardWithFailedStem = async () => {
     const { queues } = (await (await board.get('/queues/api/queues')).json()) as { queues: SeenQueue[] }
     return queues
   }
-  await expect.poll(async () => (await seen()).map((queue) => queue.counts.completed)).toEqual([1, 1, 0, 0])
+  await expect.poll(async () => (await seen()).map((queue) => queue.counts.completed)).toEqual([1, 1, 0, 0, 0])
   return { board, seen }
 }
 
-test('Bull Board sees the jobs of all four queues', async () => {
+test('Bull Board sees the jobs of all five queues', async () => {
   const { board, seen } = await boardWithFailedStem()
   const queues = await seen()
   expect(queues.map(({ name, readOnlyMode }) => [name, readOnlyMode])).toEqual([
@@ -27,6 +27,7 @@ test('Bull Board sees the jobs of all four queues', async () => {
     ['stems', true],
     ['quarantine', true],
     ['notifications', true],
+    ['analyses', true],
   ])
   expect(queues[1]?.counts.failed).toBe(1)
   expect(queues.every(({ description }) => description.length > 20)).toBe(true)

@@ -66,8 +66,8 @@ test('nothing is written by looking: after every GET that there is, Redis and th
 
   const values: Record<string, string[]> = {
     ':taskId': ['task-1', 'task-2', 'odd', 'nobody'],
-    ':file': ['vocal.mp3', 'manifest.json', 'none.mp3'],
-    ':queueName': ['separations', 'stems', 'quarantine', 'notifications', 'none'],
+    ':file': ['vocal.mp3', 'vocal.peaks.json', 'manifest.json', 'none.mp3'],
+    ':queueName': ['separations', 'stems', 'quarantine', 'notifications', 'analyses', 'none'],
     ':jobId': ['sep_task-1', 'sep_task-2', entry?.id ?? '', 'none'],
     '*': ['favicon.ico', 'none.js'],
   }

@@ -2,7 +2,7 @@ import { hasLinks, isNews, mergeSeparations, type Separation } from '@stems/doma
 import type { Job } from 'bullmq'
 import type { QuarantineJob, SeparationJob, SeparationResult } from './jobs.ts'
 import { QuarantineFullError } from './quarantine-bounds.ts'
-import { REGISTERED, type Resent, type ResentBox, type ResentCallback } from './resent.ts'
+import { endNonce, REGISTERED, type Resent, type ResentBox, type ResentCallback } from './resent.ts'
 import type { Seal } from './seal.ts'
 
 /**
@@ -34,6 +34,14 @@ export type AdoptionOptions = {
 
 /** Changes the job, and takes callbacks out of the box, in one step; throws when the job is another worker's by now. */
 export type Change = (data: SeparationJob, takenNonces: string[]) => Promise<void>
+
+/** Whether anything of what was said may be driven. */
+export type Adopted = {
+  /** Why nothing of it may be driven, where that is so. */
+  objection?: string | undefined
+  /** How the run ended before, where nothing new has come since and only its manifest is to be looked at once more. */
+  end?: SeparationResult
+}
 
 type SeparationsJob = Job<SeparationJob, SeparationResult>
 type Arrival = ResentCallback & { nonce?: string }
@@ -93,25 +101,28 @@ export const createAdoption = ({ resent, seal, readback, canAsk }: AdoptionOptio
    * Takes into the job what has come since it was last looked at. Later callbacks start another run, with children of its
    * own.
    *
-   * @returns why nothing of it may be driven, where that is so
    * @throws when the job is another worker's by now, or the provider does not tell
    */
-  return async (job: SeparationsJob, change: Change): Promise<string | undefined> => {
-    const box = await resent.peek(job.data.separation.taskId)
-    const registered = box.get(REGISTERED)
+  return async (job: SeparationsJob, change: Change): Promise<Adopted> => {
+    const { callbacks, ends } = await resent.peek(job.data.separation.taskId)
+    const registered = callbacks.get(REGISTERED)
     if (registered) {
       const since = registered.separation.receivedAt
       await change({ ...awaitedAgain(job.data, since), ...traceOf([registered]) }, [REGISTERED])
     }
     const { data } = job
-    const later = inOrder(box).filter(({ nonce }) => nonce !== REGISTERED)
-    if (later.length === 0 && (data.awaited || !readback || isBelieved(data))) return undefined
-    if (readback) return adoptBelieved(data, later, change, readback)
+    const later = inOrder(callbacks).filter(({ nonce }) => nonce !== REGISTERED)
+    const end = ends.get(data.run)
+    // It stays in the box until the job has ended: who asks meanwhile must hear how it had.
+    if (end && later.length === 0 && !data.awaited && isBelieved(data)) return { end }
+    if (ends.size > 0) await change(data, [...ends.keys()].map(endNonce))
+    if (later.length === 0 && (data.awaited || !readback || isBelieved(data))) return {}
+    if (readback) return { objection: await adoptBelieved(data, later, change, readback) }
     const arrived = later.map((each) => each.separation)
     const separation = [knownOf(data) ?? [], arrived].flat().reduce(mergeSeparations)
     const { confirmedBy: _nobody, ...rest } = adopted(data, separation) // nobody has compared what comes in here
     await change({ ...rest, run: data.run + 1, ...traceOf(later) }, noncesOf(later))
-    return undefined
+    return {}
   }
 }
 

@@ -25,6 +25,7 @@ export const createBoardQueues = ({ redis, prefix }: { redis: RedisConnection; p
     stems: open(QUEUES.stems),
     quarantine: open(QUEUES.quarantine),
     notifications: open(QUEUES.notifications),
+    analyses: open(QUEUES.analyses),
   }
   return {
     ...queues,

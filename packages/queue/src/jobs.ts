@@ -8,6 +8,7 @@ export const QUEUES = {
   stems: 'stems',
   quarantine: 'quarantine',
   notifications: 'notifications',
+  analyses: 'analyses',
 } as const
 
 /** Data of a job in `separations`. Ingress writes it once; from then on only the worker that holds the job does. */
@@ -55,6 +56,12 @@ export const stemJobData = (
 /** What a finished job in `stems` returns. */
 export type StemResult = { stem: string; saved: SavedStem }
 
+/** Data of a job in `analyses`: look at the stems that a run of a separation has saved. */
+export type AnalysisJob = { taskId: string; run: number }
+
+/** What a finished job in `analyses` returns: how many stems it has looked at. */
+export type AnalysisResult = { analysed: number }
+
 /**
  * Data of a job in `quarantine`: a verified payload, whole. `shape`: nobody here can read it yet. `unconfirmed`: the
  * provider's own record does not bear it out; its payload is the separation.
@@ -72,6 +79,7 @@ export type QuarantineJob = {
 // The prefix keeps ids of digits alone apart from BullMQ's own; a dot stands in neither task ids nor stem names.
 export const separationJobId = (taskId: string): string => `sep_${taskId}`
 export const stemJobId = (taskId: string, run: number, stem: string): string => `sep_${taskId}.${run}.${stem}`
+export const analysisJobId = ({ taskId, run }: AnalysisJob): string => `an_${taskId}.${run}`
 
 /** Takes the run and the stem's name out of a child's job key; `undefined` for a key of another form. */
 export const parseStemJobKey = (key: string): { run: number; stem: string } | undefined => {
@@ -98,4 +106,12 @@ export const stemJobOptions = (attempts: number): JobsOptions => ({
   backoff: { type: 'custom' },
   stackTraceLimit: 3,
   ignoreDependencyOnFailure: true,
+})
+
+/** Options of a job in `analyses`. What no patience brings about is given up: the stems are home all the same. */
+export const analysisJobOptions = (job: AnalysisJob): JobsOptions => ({
+  jobId: analysisJobId(job),
+  attempts: 8,
+  backoff: { type: 'exponential', delay: 5000, jitter: 0.5 },
+  stackTraceLimit: 1,
 })

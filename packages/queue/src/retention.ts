@@ -3,7 +3,8 @@ import { RETENTION_S } from './jobs.ts'
 
 type Kept = Pick<WorkerOptions, 'removeOnComplete' | 'removeOnFail'>
 
-const DAY_S = 24 * 3600
+const HOUR_S = 3600
+const DAY_S = 24 * HOUR_S
 
 // An option of the worker and not of each job: so it takes no room in Redis, and a change holds for all jobs at once.
 const keep = (completedS: number, failedS: number, count: number): Kept => ({
@@ -32,3 +33,6 @@ export const keepStems = (): Kept => keep(DAY_S, 7 * DAY_S, 200_000)
  * @param retainS seconds
  */
 export const keepNotifications = (retainS: number = RETENTION_S): Kept => keep(retainS, retainS, 20_000)
+
+/** How long ended analyses are remembered, and how many at most: what they found stands beside the stems. */
+export const keepAnalyses = (): Kept => keep(HOUR_S, 7 * DAY_S, 1000)

@@ -1,12 +1,14 @@
 import type { FailedStem, SavedStem, StemOutcome } from '@stems/domain/manifest'
 import { hasLinks, type NamedStem, type Separation } from '@stems/domain/separation'
 import { DelayedError, type Job, Queue, SpanKind, WaitingChildrenError, Worker } from 'bullmq'
-import { type Change, createAdoption, type Readback } from './adoption.ts'
+import { type Adopted, type Change, createAdoption, type Readback } from './adoption.ts'
 import { type Awaiting, createAwait } from './awaiting.ts'
 import { backoffMs } from './backoff.ts'
 import { readFailure } from './failure.ts'
 import { createArrivals, priorityOf } from './fair-order.ts'
 import {
+  type AnalysisJob,
+  analysisJobOptions,
   parseStemJobKey,
   QUEUES,
   type SeparationJob,
@@ -51,6 +53,13 @@ export type SeparationsWorkerOptions = {
   ) => Promise<SeparationResult['status']>
   /** Called when the manifest has been written, before the job ends. May be called again. */
   onFinished?: ((separation: Separation, run: number) => Promise<void>) | undefined
+  /**
+   * Called when something has been found out about the stems of a separation that had ended: looks at its manifest once more.
+   * May be called again. `confirmLock` as above.
+   */
+  amend?: ((taskId: string, confirmLock: () => Promise<void>) => Promise<void>) | undefined
+  /** Is somebody to look at the stems that were saved? */
+  analyses?: boolean
   /** Called whenever a job is started or ends. */
   onActivity?: () => void
   telemetry?: Telemetry | undefined
@@ -73,12 +82,16 @@ export const createSeparationsWorker = ({
   begin,
   finish,
   onFinished,
+  amend,
+  analyses: isAnalysed = false,
   onActivity,
   telemetry,
   log,
 }: SeparationsWorkerOptions) => {
   const stems = new Queue<StemJob, StemResult>(QUEUES.stems, { connection: redis, prefix, ...telling(telemetry) })
   stems.on('error', () => {}) // the connection reports its own outages
+  const analyses = isAnalysed ? new Queue<AnalysisJob>(QUEUES.analyses, { connection: redis, prefix }) : undefined
+  analyses?.on('error', () => {})
   const seal = createSeal(redis, prefix)
   const resent = createResentBox(redis, prefix)
   const adopt = createAdoption({ resent, seal, readback, canAsk: awaiting?.canAsk ?? false })
@@ -89,6 +102,8 @@ export const createSeparationsWorker = ({
   const note = ({ taskId, receivedAt }: Separation, status: ListedStatus): Promise<void> =>
     library.move(taskId, receivedAt, status)
 
+  const amended = new Set<string>() // ids of jobs that were driven for their manifest alone
+
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
     const confirmLock = async () => {
       const isOurs = (await job.extendLock(token, sharedWorkerOptions.lockDuration)) === 1
@@ -96,8 +111,8 @@ export const createSeparationsWorker = ({
     }
     const change: Change = (data, fields) =>
       changeOwnJob(redis, job, token, data, { hash: resent.key(data.separation.taskId), fields })
-    const objection = await adopt(job, change)
-    return inItsTrace(job, () => goOn(job, token, objection, change, confirmLock))
+    const adopted = await adopt(job, change)
+    return inItsTrace(job, () => goOn(job, token, adopted, change, confirmLock))
   }
 
   // Who has driven it again began a trace of his own: what follows belongs to that one, and not to the one it was made in.
@@ -107,11 +122,17 @@ export const createSeparationsWorker = ({
   const goOn = async (
     job: SeparationsJob,
     token: string,
-    objection: string | undefined,
+    { objection, end: ended }: Adopted,
     change: Change,
     confirmLock: () => Promise<void>,
   ): Promise<SeparationResult> => {
     onActivity?.() // the provider may have taken its time
+    if (ended) {
+      await amend?.(job.data.separation.taskId, confirmLock)
+      await note(job.data.separation, ended.status) // it is what it was, and whoever looks at it is to look again
+      amended.add(job.id as string)
+      return ended
+    }
     const { data } = job
     if (data.awaited) {
       const next = await awaitTask({ ...data, awaited: data.awaited }, change)
@@ -141,10 +162,17 @@ export const createSeparationsWorker = ({
     confirmLock: () => Promise<void>,
   ): Promise<SeparationResult> => {
     const status = await finish(separation, outcomes, confirmLock)
-    await onFinished?.(separation, job.data.run)
+    const { run } = job.data
+    await onFinished?.(separation, run)
     await note(separation, status)
     const saved = [...outcomes].filter(([, outcome]) => outcome.status === 'saved').map(([name]) => name)
+    // Last: whoever has looked at the stems of a run may rely on it that all else of the run is done.
+    if (saved.length > 0) await addAnalysis({ taskId: separation.taskId, run })
     return { status, saved }
+  }
+
+  const addAnalysis = async (job: AnalysisJob): Promise<void> => {
+    await analyses?.add('analysis', job, analysisJobOptions(job))
   }
 
   // Adding a child that the parent knows as failed would make the parent wait for ever, so only unknown ones are added.
@@ -196,6 +224,10 @@ export const createSeparationsWorker = ({
   )
   worker.on('error', (error) => log.debug({ error: error.message }, 'separations.worker_error'))
   for (const event of ['active', 'completed', 'failed'] as const) worker.on(event, () => onActivity?.())
+  worker.on('completed', ({ id = '', data: { separation, run } }) => {
+    // What cannot be taken away now is taken away when the job is driven again, and says nothing wrong until then.
+    if (amended.delete(id)) resent.forgetEnd(separation.taskId, run).catch(() => {})
+  })
   worker.on('failed', (job, error) => {
     log.warn(
       { taskId: job?.data.separation.taskId, attempt: job?.attemptsMade, error: error.message },
@@ -209,6 +241,7 @@ export const createSeparationsWorker = ({
     close: async () => {
       await worker.close()
       await stems.close()
+      await analyses?.close()
     },
   }
 }

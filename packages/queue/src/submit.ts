@@ -5,6 +5,7 @@ import { type Job, Queue, SpanKind } from 'bullmq'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId, separationJobOptions } from './jobs.ts'
 import { createLibraryNotes } from './library-notes.ts'
+import { isDone } from './move.ts'
 import type { RedisConnection } from './redis.ts'
 import { createReplicas } from './replicas.ts'
 import { createResentBox, REGISTERED } from './resent.ts'
@@ -75,6 +76,26 @@ export const createSubmitter = ({
     if (!(await isWorthDriving(stored, separation))) return 'duplicate'
     await driveAgain(separation, signal)
     return 'accepted'
+  }
+
+  const isWorthDriving = async (stored: StoredJob, separation: Separation): Promise<boolean> => {
+    if (stored.data.awaited) return true
+    const state = await stored.getState()
+    if (state === 'failed') return true
+    if (state === 'unknown') return true // it is being taken away with all that it saved
+    const end = await endOf(stored, state === 'completed')
+    if (end && end.status !== 'complete') return true
+    return isNews(stored.data.separation, separation, new Set((end ?? stored.returnvalue)?.saved))
+  }
+
+  // A job that is driven only to look at its manifest once more has ended before, and will end in the same way.
+  const endOf = async (stored: StoredJob, isCompleted: boolean): Promise<SeparationResult | undefined> => {
+    const { taskId } = stored.data.separation
+    if (!isCompleted) {
+      const end = await resent.endOf(taskId, stored.data.run)
+      if (end || (await queue.getJobState(separationJobId(taskId))) !== 'completed') return end
+    } else if (stored.returnvalue) return stored.returnvalue
+    return (await queue.getJob(separationJobId(taskId)))?.returnvalue // it has ended since it was read
   }
 
   // A job keeps the trace in which it was made, so that who drives it again hands over the new one with what he says.
@@ -220,23 +241,6 @@ export type ReplayAnswer = 'driven' | 'running' | 'unknown'
 export type ExpectAnswer = 'expected' | 'known'
 
 export type Submitter = ReturnType<typeof createSubmitter>
-
-// Redis refuses a move when the job has moved on already: then somebody else was quicker, and it is to be looked at again.
-const isDone = (move: Promise<unknown>): Promise<boolean> =>
-  move.then(
-    () => true,
-    (error: Error & { code?: number }) => (typeof error.code === 'number' ? false : Promise.reject(error)),
-  )
-
-const isWorthDriving = async (stored: StoredJob, separation: Separation): Promise<boolean> => {
-  if (stored.data.awaited) return true
-  const state = await stored.getState()
-  if (state === 'failed') return true
-  if (state === 'unknown') return true // it is being taken away with all that it saved
-  const result = stored.returnvalue
-  if (state === 'completed' && result && result.status !== 'complete') return true
-  return isNews(stored.data.separation, separation, new Set(result?.saved))
-}
 
 // The same words said twice need one place in the box, however often they come.
 const contentOf = ({ receivedAt: _when, ...said }: Separation): string =>
