@@ -81,6 +81,20 @@ test('a separation is brought home to a bucket, and the board serves it from the
   for (const { folder } of started) expect(await readdir(folder)).toEqual([])
 })
 
+test('waveforms lie in the bucket too, and the board serves them', async () => {
+  const { post, provider, store, addBoard } = await startOnBucket({ workers: 1, worker: { ANALYZE_STEMS: 'true' } })
+  const vocal_separation_info = { vocal_url: `${provider.url}/s/x_Vocals.mp3` }
+  await post({ code: 200, msg: 'ok', data: { task_id: 'heard', vocal_separation_info } })
+  const audio = await waitFor('the manifest knows its audio', async () => {
+    const vocal = (await store.readManifest('heard'))?.stems.vocal
+    return vocal?.status === 'saved' ? vocal.audio : undefined
+  })
+  expect(audio).toMatchObject({ duration_seconds: 3, loudness_lufs: -16.2 })
+  const board = await addBoard()
+  const served = await board.ask('/files/heard/vocal.peaks.json')
+  expect(served).toEqual({ status: 200, body: await store.readAnalysis('heard', 'vocal') })
+})
+
 test('a stem whose worker died with its machine is brought home by another, which starts it afresh', async () => {
   const LINK = '/s/vocal.mp3?bytes=3000000'
   const { post, provider, finished, addWorker, started } = await startOnBucket({

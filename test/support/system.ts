@@ -47,8 +47,10 @@ export type System = {
   sha256: (taskId: string, file: string) => Promise<string>
   /** All files of the store, relative to it. */
   files: () => Promise<string[]>
-  queue: (name: 'separations' | 'stems' | 'quarantine' | 'notifications') => Queue
+  queue: (name: QueueName) => Queue
 }
+
+type QueueName = 'separations' | 'stems' | 'quarantine' | 'notifications' | 'analyses'
 
 export type Board = App & {
   ask: (path: string, init?: { method?: string; body?: unknown }) => Promise<{ status: number; body: BoardAnswer }>
@@ -70,7 +72,7 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
   const redisUrl = options.redisUrl ?? inject('redisUrl')
   const prefix = `test-${randomUUID()}`
   const env = { REDIS_URL: redisUrl, QUEUE_PREFIX: prefix, STORE_URL: `file:${folder}`, ...options.shared }
-  const queue = (name: 'separations' | 'stems' | 'quarantine' | 'notifications') => {
+  const queue = (name: QueueName) => {
     const opened = new Queue(name, { connection: { url: redisUrl }, prefix })
     onTestFinished(() => opened.close())
     return opened
@@ -84,6 +86,7 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
       DOWNLOAD_BACKOFF_MS: '20',
       DOWNLOAD_ATTEMPTS: '3',
       DOWNLOAD_STALL_MS: '1000',
+      ANALYZE_STEMS: 'false', // so that what lies in the store stays as it is once a manifest is there
       ...options.worker,
       ...more,
     })

@@ -31,6 +31,7 @@ const variables = z.object({
   RETAIN_JOBS_DAYS: integer({ min: KEPT_DAYS, max: 3650 }).default(30),
   RETAIN_DRY_RUN: flag().default(false),
   WORKER_STUCK_SECONDS: integer({ min: 1, max: 86_400 }).default(120),
+  ANALYZE_STEMS: flag().default(true),
   DOWNLOAD_CONCURRENCY: integer({ min: 1, max: 1000 }).default(8),
   DOWNLOAD_GLOBAL_CONCURRENCY: integer({ min: 1 }).optional(),
   DOWNLOAD_HOST_CONNECTIONS: integer({ min: 1 }).optional(),
@@ -98,6 +99,7 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     retainJobsS: (config.RETAIN_JOBS_DAYS * DAY_MS) / 1000,
     // A download may wait that long for its far side, first for the answer and then for a byte: that is not stuck.
     stuckMs: Math.max(config.WORKER_STUCK_SECONDS * 1000, 2 * config.DOWNLOAD_STALL_MS),
+    isAnalysed: config.ANALYZE_STEMS,
     concurrency: config.DOWNLOAD_CONCURRENCY,
     globalConcurrency: config.DOWNLOAD_GLOBAL_CONCURRENCY,
     hostLimit: {

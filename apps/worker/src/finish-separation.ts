@@ -2,6 +2,7 @@ import { buildManifest, type Manifest, type StemOutcome } from '@stems/domain/ma
 import type { Separation } from '@stems/domain/separation'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
+import { withKnownFacts } from './analysis/known-facts.ts'
 import type { WorkerMetrics } from './metrics.ts'
 
 export type FinishOptions = { store: StemStore; metrics: WorkerMetrics; log: Log }
@@ -26,9 +27,10 @@ export const createFinishSeparation = ({ store, metrics, log }: FinishOptions) =
     const { taskId, code } = separation
     const isRefused = isDisbelieved([...outcomes.values()])
     const saysNothing = isRefused || separation.stems.length === 0
-    const before = saysNothing ? await store.readManifest(taskId) : undefined
-    if (before && hasSaved(before)) return before.status // who is not believed, or names nothing, takes nothing away from it
-    const manifest = buildManifest(separation, outcomes, new Date().toISOString())
+    const before = await store.readManifest(taskId)
+    if (saysNothing && before && hasSaved(before)) return before.status // who is not believed, or names nothing, takes nothing away from it
+    const built = buildManifest(separation, outcomes, new Date().toISOString())
+    const manifest = before ? await withKnownFacts(store, built) : built // of a first one nobody can know anything yet
     await confirmLock() // a worker that was paused must not put an old account over a newer one
     if (isRefused) await removeUnvouched(separation)
     await store.writeManifest(manifest)

@@ -16,6 +16,7 @@ import { closeOnSignal } from '@stems/telemetry/shutdown'
 import { startTracing } from '@stems/telemetry/tracing'
 import { addWaitingGauge } from '@stems/telemetry/waiting-gauge'
 import project from '../../../package.json' with { type: 'json' }
+import { createAnalysisThread } from './analysis/analysis-thread.ts'
 import { readConfig } from './config.ts'
 import { startDanger } from './danger.ts'
 import { createDiskReserve, reserveOrExit } from './disk-reserve.ts'
@@ -82,6 +83,7 @@ const saveStem = createSaveStem({
   log,
 })
 
+const analysisThread = config.isAnalysed ? createAnalysisThread({ ...config, log }) : undefined
 const shards = served.map((shard) =>
   startShard({
     shard,
@@ -95,6 +97,7 @@ const shards = served.map((shard) =>
     metrics,
     providerApi,
     saveStem,
+    analysisThread,
     isIntakePaused: () => disk.isLow(),
     tracing,
   }),
@@ -161,6 +164,7 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   disk.close()
   await Promise.all(shards.map((shard) => shard.close()))
   await presence.close()
+  await analysisThread?.close()
   hostLimit.close()
   await danger.close()
   await retention.close()

@@ -45,8 +45,21 @@ export const createWorkerMetrics = () => {
     registers,
   })
   for (const status of ['complete', 'partial', 'failed']) separations.inc({ status }, 0)
+  const analyses = new Counter({
+    name: 'stemkeeper_analyses_total',
+    help: 'Stems whose audio was looked at, by outcome; `problem`: not all of it could be read',
+    labelNames: ['outcome'] as const,
+    registers,
+  })
+  for (const outcome of ['analysed', 'problem', 'other_bytes']) analyses.inc({ outcome }, 0)
   return {
     registry,
+    analyses,
+    analysedSeconds: new Counter({
+      name: 'stemkeeper_analysed_audio_seconds_total',
+      help: 'Seconds of audio that were looked at',
+      registers,
+    }),
     blockedUrls,
     turnsRefused,
     notifications,

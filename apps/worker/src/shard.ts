@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createAmender } from '@stems/queue/amend'
+import { type AnalysesWorkerOptions, createAnalysesWorker } from '@stems/queue/analyses-worker'
 import { createQueueCounter } from '@stems/queue/counts'
 import type { HostLimit } from '@stems/queue/host-limit'
 import { startSamples } from '@stems/queue/minute-samples'
@@ -13,6 +15,9 @@ import type { Telemetry } from '@stems/queue/telemetry'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import type { Tracing } from '@stems/telemetry/tracing'
+import { createAmendManifest } from './analysis/amend-manifest.ts'
+import { createAnalyseSeparation } from './analysis/analyse-separation.ts'
+import type { AnalysisThread } from './analysis/analysis-thread.ts'
 import { createAtWork } from './at-work.ts'
 import { createAwaiting } from './awaiting.ts'
 import type { readConfig } from './config.ts'
@@ -73,6 +78,8 @@ export type ShardOptions = {
   metrics: WorkerMetrics
   providerApi: ReturnType<typeof createProviderApi> | undefined
   saveStem: ReturnType<typeof createSaveStem>
+  /** Nobody looks at stems where there is none. */
+  analysisThread: AnalysisThread | undefined
   /** Are no new downloads taken, for lack of disk space? */
   isIntakePaused: () => boolean
   tracing: Tracing | undefined
@@ -116,6 +123,8 @@ export const startShard = (options: ShardOptions) => {
     begin: store.noteOpen,
     finish: createFinishSeparation({ store, metrics, log }),
     onFinished: notify?.finished,
+    amend: createAmendManifest({ store, log }),
+    analyses: options.analysisThread !== undefined,
     onActivity: () => watchdog.busy('separations'),
   })
   const atWork = createAtWork()
@@ -130,6 +139,7 @@ export const startShard = (options: ShardOptions) => {
     onSaved: notify?.saved,
     save: atWork.watch(saveStem),
   })
+  const analyses = startAnalyses(options, queue)
   watchdog.start()
   const stuck = createStuckFinder({ redis: statusRedis, prefix, attempts: config.attempts })
   const reconcile = startReconcile({
@@ -142,7 +152,7 @@ export const startShard = (options: ShardOptions) => {
   const samples = startSamples({ redis: statusRedis, prefix, counter, log })
 
   const leave = async (): Promise<void> => {
-    await Promise.all([stems.close(DRAIN_MS), separations.close(), notify?.stop()])
+    await Promise.all([stems.close(DRAIN_MS), separations.close(), analyses?.close(), notify?.stop()])
     await notify?.close()
     await reconcile.close()
     await stuck.close()
@@ -183,6 +193,25 @@ export const startShard = (options: ShardOptions) => {
 }
 
 export type Shard = ReturnType<typeof startShard>
+
+const startAnalyses = (
+  { shard, config, store, metrics, analysisThread: thread }: ShardOptions,
+  queue: Omit<AnalysesWorkerOptions, 'analyse'>,
+) => {
+  if (!thread) return undefined
+  const { statusRedis: redis, log } = shard
+  const amender = createAmender({ redis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS })
+  const worker = createAnalysesWorker({
+    ...queue,
+    analyse: createAnalyseSeparation({ store, thread, amend: amender.amend, metrics, log }),
+  })
+  return {
+    close: async (): Promise<void> => {
+      await worker.close()
+      await amender.close()
+    },
+  }
+}
 
 // What is open in the store belongs to the shard of its task: only that one's sweep drives it again.
 const ownPartOf = (store: StemStore, owns: (taskId: string) => boolean): StemStore => ({
