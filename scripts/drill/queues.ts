@@ -13,7 +13,7 @@ export const watchQueues = (redisUrls: string[]) => {
     )
     return { redis, queues: createBoardQueues({ redis, prefix: PREFIX }) }
   })
-  const worked = shards.flatMap(({ queues }) => [queues.separations, queues.stems])
+  const worked = shards.flatMap(({ queues }) => [queues.separations, queues.stems, queues.analyses])
   return {
     /** Jobs that have not ended, by queue and state; `undefined` while Redis is away. */
     underWay: async (): Promise<Record<string, number> | undefined> => {

@@ -1,6 +1,6 @@
 import type { StemAnalysis } from '@stems/domain/stem-analysis'
 import type { Log } from '@stems/telemetry/log'
-import { Piscina } from 'piscina'
+import type { Piscina } from 'piscina'
 import type { StemPlace, ThreadData } from './thread.ts'
 
 const IDLE_MS = 30_000
@@ -14,9 +14,10 @@ export type AnalysisThreadOptions = ThreadData & { log: Log }
  * has been nothing for a while.
  */
 export const createAnalysisThread = ({ storeUrl, storeOptions, log }: AnalysisThreadOptions) => {
-  let pool: Piscina<StemPlace, StemAnalysis | undefined> | undefined
+  let pool: Promise<Piscina<StemPlace, StemAnalysis | undefined>> | undefined
 
-  const open = () => {
+  const open = async () => {
+    const { Piscina } = await import('piscina') // who never looks at a stem does not pay for it
     const opened = new Piscina<StemPlace, StemAnalysis | undefined>({
       filename: new URL('./thread.ts', import.meta.url).href,
       workerData: { storeUrl, storeOptions } satisfies ThreadData,
@@ -39,13 +40,13 @@ export const createAnalysisThread = ({ storeUrl, storeOptions, log }: AnalysisTh
      * @returns `undefined` when the store has no such file any more
      * @throws when the store does not give the bytes, or the thread ends
      */
-    analyse: (place: StemPlace, signal: AbortSignal): Promise<StemAnalysis | undefined> => {
+    analyse: async (place: StemPlace, signal: AbortSignal): Promise<StemAnalysis | undefined> => {
       pool ??= open()
-      return pool.run(place, { signal })
+      return (await pool).run(place, { signal })
     },
     /** Ends what runs. Safe to call twice. */
     close: async (): Promise<void> => {
-      await pool?.destroy()
+      await (await pool)?.destroy()
       pool = undefined
     },
   }
