@@ -148,6 +148,7 @@ test('a callback with news that comes while the manifest is looked at once more 
   const started = await start({ amend: () => gate.promise })
   const { submitter, amender, seen, work, end, emptied } = started
   work()
+  onTestFinished(() => gate.resolve()) // before the worker is closed
   const run = await end(naming({ vocal: 'ok:1' }))
   await amender.amend({ taskId: 'task-1', run })
   await waitFor('it is being amended', () => seen.amended === 1)
@@ -173,6 +174,7 @@ test.each([
   const started = await start({ amend: () => gate.promise })
   const { submitter, amender, seen, work, end, state } = started
   const worker = work()
+  onTestFinished(() => gate.resolve()) // before the worker is closed
   const callback = naming({ vocal: 'ok:1', drums: 'gone:' })
   const run = await end(callback)
   if (!isAtWork) await worker.close()
@@ -195,6 +197,7 @@ test('a callback that is sent again for a complete separation stays a duplicate 
   const gate = Promise.withResolvers<void>()
   const { submitter, amender, seen, work, end } = await start({ amend: () => gate.promise })
   work()
+  onTestFinished(() => gate.resolve()) // before the worker is closed
   const callback = naming({ vocal: 'ok:1' })
   const run = await end(callback)
   await amender.amend({ taskId: 'task-1', run })
