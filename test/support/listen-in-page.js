@@ -17,9 +17,24 @@ AudioContext.prototype.createMediaElementSource = function (element) {
 
 globalThis.timesHeard = () => globalThis.heard.map(({ element }) => element.currentTime)
 
-globalThis.levelsHeard = () =>
-  globalThis.heard.map(({ analyser }) => {
-    const samples = new Float32Array(analyser.fftSize)
-    analyser.getFloatTimeDomainData(samples)
-    return Math.max(...samples.map(Math.abs))
-  })
+globalThis.isAnyPlaying = () => globalThis.heard.some(({ element }) => !element.paused)
+
+const FRAMES = 20
+
+// The highest sample of each within some frames: a beat is not heard all the time.
+globalThis.levelsHeard = async () => {
+  const levels = globalThis.heard.map(() => 0)
+  for (let frame = 0; frame < FRAMES; frame++) {
+    for (const [index, { analyser }] of globalThis.heard.entries()) {
+      const samples = new Float32Array(analyser.fftSize)
+      analyser.getFloatTimeDomainData(samples)
+      levels[index] = Math.max(levels[index], ...samples.map(Math.abs))
+    }
+    await new Promise(requestAnimationFrame)
+  }
+  return levels
+}
+
+// How often the page was told anew.
+globalThis.timesShown = 0
+document.addEventListener('shown', () => globalThis.timesShown++, { capture: true })

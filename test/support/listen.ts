@@ -5,8 +5,11 @@ import type { Page } from 'playwright-core'
 export type Listener = {
   /** Where each element is, in seconds, at one moment. */
   times: () => Promise<number[]>
-  /** The highest sample that is heard of each stem right now, in the order of the page. */
+  /** The highest sample that is heard of each stem within a moment, in the order of the page. */
   levels: () => Promise<number[]>
+  isAnyPlaying: () => Promise<boolean>
+  /** How often the page has been told by its stream how things stand. */
+  timesShown: () => Promise<number>
 }
 
 /** Listens to what the page plays, once it has been opened. */
@@ -15,5 +18,7 @@ export const listenTo = async (page: Page): Promise<Listener> => {
   return {
     times: () => page.evaluate('timesHeard()'),
     levels: () => page.evaluate('levelsHeard()'),
+    isAnyPlaying: () => page.evaluate('isAnyPlaying()'),
+    timesShown: () => page.evaluate('timesShown'),
   }
 }

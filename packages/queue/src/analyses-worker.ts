@@ -20,6 +20,7 @@ export type AnalysesWorkerOptions = {
 type StoredAnalysis = Job<AnalysisJob, AnalysisResult>
 
 const SHUTDOWN = 'shutdown'
+const MOST_DEATHS = 5 // of its workers: then it may be what they die of
 
 /**
  * Takes separations whose stems are home and gives each to `analyse`, one at a time. A queue and a worker of their own: nothing
@@ -49,7 +50,14 @@ export const createAnalysesWorker = ({ redis, prefix, analyse, log }: AnalysesWo
     QUEUES.analyses,
     // BullMQ passes the signal only to a function that declares three parameters.
     (job, token, signal) => attempt(job, token, signal),
-    { ...sharedWorkerOptions, ...keepAnalyses(), connection: redis, prefix, concurrency: 1 },
+    {
+      ...sharedWorkerOptions,
+      ...keepAnalyses(),
+      maxStalledCount: MOST_DEATHS,
+      connection: redis,
+      prefix,
+      concurrency: 1,
+    },
   )
   worker.on('error', (error) => log.debug({ error: error.message }, 'analyses.worker_error'))
   worker.on('lockRenewalFailed', (ids) => {
