@@ -70,6 +70,8 @@ const KINDS = [
   /^(?:separations|quarantine):(?:meta|id|events|wait|marker|stalled-check)$/,
   /^resent:[\w-]{1,128}$/,
   /^seal-key$/,
+  /^library:(?:waiting|changes)$/,
+  /^(?:presence|minutes|minutes:arrived)$/,
 ]
 
 const answersAGoodCallback = async ({ url, process }: App): Promise<void> => {

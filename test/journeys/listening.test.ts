@@ -177,6 +177,19 @@ inBrowser(
   },
 )
 
+inBrowser('a stem that the browser cannot decode is named, and the others are heard without it', async () => {
+  const { system, board, page, listener } = await start()
+  const body = Buffer.concat([Buffer.from('fLaC'), Buffer.alloc(5000)])
+  system.provider.alwaysBehave(fileOf('bass'), { kind: 'answer', status: 200, body })
+  await system.post(callback(system, 'song-1'))
+  await system.finished('song-1')
+  await page.goto(`${board.url}/separations/song-1`)
+  await page.getByText('No waveform: ').waitFor()
+  await page.getByRole('button', { name: 'Play', exact: true }).click()
+  await page.getByText('bass cannot be played here').waitFor()
+  await expect.poll(() => heardStems(page, listener)).toEqual(STEMS.filter((stem) => stem !== 'bass'))
+})
+
 inBrowser('all stems come as one ZIP, and the manifest into the clipboard', async () => {
   const { system, board, page } = await start()
   await system.post(callback(system, 'song-1'))

@@ -6,7 +6,7 @@
  * @typedef {{
  *   name: string, src: string, seconds: number,
  *   isMuted: boolean, isSolo: boolean, volume: number,
- *   element: HTMLAudioElement, gain: GainNode | undefined, isLoaded: boolean
+ *   element: HTMLAudioElement, gain: GainNode | undefined, isLoaded: boolean, isBroken: boolean
  * }} Track
  *
  * @typedef {{ from: number, to: number }} Section
@@ -39,7 +39,7 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
   /** @type {Promise<void> | undefined} */
   let loading
 
-  const all = () => [...tracks.values()]
+  const all = () => [...tracks.values()].filter(({ isBroken }) => !isBroken)
   const duration = () => Math.max(0, ...all().map(({ seconds, element }) => lengthOf(element) ?? seconds))
   const end = () => (isLooping && section ? section.to : duration())
 
@@ -84,14 +84,14 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
 
   const loadAll = async () => {
     const missing = all().filter(({ isLoaded }) => !isLoaded)
-    let done = tracks.size - missing.length
-    onLoad(done, tracks.size)
+    let done = all().length - missing.length
+    onLoad(done, all().length)
     await Promise.all(
       missing.map((track) =>
         load(track).then(
-          () => onLoad(++done, tracks.size),
+          () => onLoad(++done, all().length),
           (error) => {
-            tracks.delete(track.name) // the others can be heard without it
+            track.isBroken = true // the others can be heard without it
             onProblem(`${track.name} cannot be played here. ${error.message}`)
           },
         ),
@@ -124,7 +124,7 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
   }
 
   const play = async () => {
-    if (isPlaying || tracks.size === 0) return
+    if (isPlaying || all().length === 0) return
     isPlaying = true
     onChange()
     open() // at once, while the browser knows that a person has asked for it
@@ -179,7 +179,15 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
       const element = new Audio()
       element.preload = 'auto'
       element.preservesPitch = false // a correction of a hundredth is not heard, its stretching would be
-      tracks.set(stem.name, { ...stem, isSolo: false, volume: 1, element, gain: undefined, isLoaded: false })
+      tracks.set(stem.name, {
+        ...stem,
+        isSolo: false,
+        volume: 1,
+        element,
+        gain: undefined,
+        isLoaded: false,
+        isBroken: false,
+      })
       if (isPlaying) pause() // it is fetched when somebody plays again
       onChange()
     },

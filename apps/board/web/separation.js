@@ -17,13 +17,20 @@ const rowOf = (/** @type {EventTarget | null} */ target) =>
 
 const player = createPlayer({
   onChange: () => show(),
-  onProblem: (text) => say(text),
-  onLoad: (done, all) => say(done < all ? `Fetching the stems: ${done} of ${all}` : ''),
+  onProblem: (text) => say('problem', text),
+  onLoad: (done, all) => say('loading', done < all ? `Fetching the stems: ${done} of ${all}` : ''),
 })
 
-/** @param {string} text */
-const say = (text) => {
-  playerState.textContent = text
+/** @type {Map<string, string>} */
+const said = new Map()
+
+/**
+ * @param {string} about
+ * @param {string} text
+ */
+const say = (about, text) => {
+  said.set(about, text)
+  playerState.textContent = [...said.values()].filter((each) => each !== '').join(' ')
 }
 
 const addRows = () => {
@@ -172,7 +179,7 @@ const copyManifest = async (button) => {
     await copy(await answer.text())
     button.textContent = 'Copied'
   } catch (error) {
-    say(`The manifest could not be copied. ${/** @type {Error} */ (error).message}`)
+    say('problem', `The manifest could not be copied. ${/** @type {Error} */ (error).message}`)
   }
   setTimeout(() => {
     button.textContent = label
