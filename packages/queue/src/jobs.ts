@@ -111,6 +111,7 @@ export const stemJobOptions = (attempts: number): JobsOptions => ({
 /** Options of a job in `analyses`. What no patience brings about is given up: the stems are home all the same. */
 export const analysisJobOptions = (job: AnalysisJob): JobsOptions => ({
   jobId: analysisJobId(job),
+  lifo: true, // whoever has just bought a separation looks at it, and at no other
   attempts: 8,
   backoff: { type: 'exponential', delay: 5000, jitter: 0.5 },
   stackTraceLimit: 1,

@@ -31,12 +31,12 @@ export const libraryPage = (library: LibraryPage, view: LibraryView, { mayAct, q
 
 const searchForm = ({ of, search = '' }: LibraryView): string => html`<form role="search" action="/">
 !${of === undefined ? '' : html`<input type="hidden" name="status" value="${of}">`}
-<label>Search task ids <input type="search" name="q" value="${search}" maxlength="128" autocomplete="off" spellcheck="false"></label>
+<label class="visually-hidden" for="search">Search task ids</label><input id="search" placeholder="part of a task id" type="search" name="q" value="${search}" maxlength="128" autocomplete="off" spellcheck="false">
 <button>Search</button></form>`
 
-const EXPECT_FORM = `<form class="expect" method="post" action="/separations">
-<label>Expect the callback of task <input name="task_id" required maxlength="128" pattern="[A-Za-z0-9_\\-]+" autocomplete="off" spellcheck="false"></label>
-<button title="If it does not come, the provider is asked for the result">Expect</button></form>`
+const EXPECT_FORM = `<details><summary>Expect a task</summary><form class="expect" method="post" action="/separations">
+<label>Task id <input name="task_id" required maxlength="128" pattern="[A-Za-z0-9_\\-]+" autocomplete="off" spellcheck="false"></label>
+<button title="If its callback does not come, the provider is asked for the result">Expect</button></form></details>`
 
 const notices = ({ away, isFilled }: LibraryPage): string =>
   awayNotice(away) +

@@ -11,6 +11,7 @@ import type { Block, Frame, Layout } from './layout.ts'
 import { kindText, summaryText } from './separation-text.ts'
 import { type StemRow, stemRow } from './stem-row.ts'
 import { age } from './time.ts'
+import { liftOf } from './waveform.ts'
 
 /** What is known of a separation, and what was found in the bytes of its stems. */
 export type SeparationView = { separation: WholeSeparation; analyses: ReadonlyMap<string, StemAnalysis> }
@@ -86,6 +87,7 @@ const rowsOf = ({ separation, analyses }: SeparationView): StemRow[] => {
   const lengthOf = (name: string): number =>
     factsOf(separation.stems[name])?.duration_seconds ?? analyses.get(name)?.stemkeeper.audio?.duration_seconds ?? 0
   const longest = Math.max(0, ...names.map(lengthOf))
+  const lift = liftOf(analyses.values())
   const playable = names.filter((name) => separation.stems[name]?.status === 'saved')
   return names.map((name) => ({
     name,
@@ -95,6 +97,7 @@ const rowsOf = ({ separation, analyses }: SeparationView): StemRow[] => {
     number: playable.indexOf(name) + 1,
     isOneOfMany: playable.length > 1,
     share: longest > 0 && lengthOf(name) > 0 ? lengthOf(name) / longest : 1,
+    lift,
     isShorter: lengthOf(name) > 0 && longest - lengthOf(name) > LENGTHS_MAY_DIFFER_BY_SECONDS,
   }))
 }

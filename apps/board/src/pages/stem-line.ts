@@ -14,7 +14,7 @@ export const stemLine = (name: string, stem: LibraryStem, progress: StemProgress
 /** How far the download of a stem is. */
 export const progressLine = (name: string, { state, bytes, total, attempts, last_error }: StemProgress): string => {
   if (state === 'downloading')
-    return html`<span class="on-its-way">${name} !${bar(name, bytes, total)} <small>${ofTotal(bytes, total)}</small></span>`
+    return html`<span class="on-its-way"><span>${name}</span> !${bar(name, bytes, total)} <small>${ofTotal(bytes, total)}</small></span>`
   if (state === 'saved') return html`${name} <small>saved${bytes === null ? '' : `, ${bytesText(bytes)}`}</small>`
   const why = last_error ? `${last_error.code}: ${last_error.message}` : ''
   if (state === 'failed') return html`${name} <span class="reason">failed: ${why}</span>`

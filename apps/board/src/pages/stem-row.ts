@@ -18,6 +18,8 @@ export type StemRow = {
   /** Of the longest stem. */
   share: number
   isShorter: boolean
+  /** Of the waveforms of all stems. */
+  lift: number
 }
 
 type Saved = Extract<LibraryStem, { status: 'saved' }>
@@ -33,7 +35,7 @@ const track = (row: StemRow, stem: Saved): string => {
   return html`<div class="track" role="group" aria-label="${name}" data-stem="${name}" data-src="${stem.href}" data-length="${lengthOf(row, stem)}" !${isMutedAtFirst(row) ? 'data-muted' : ''}>
 <div class="strip"><p class="name">!${number > 0 && number < 10 ? html`<kbd>${number}</kbd> ` : ''}<strong>${name}</strong> !${badges(row, stem)}</p>
 <div class="knobs" data-own><button type="button" class="mute" aria-pressed="false" aria-label="Mute ${name}">M</button><button type="button" class="solo" aria-pressed="false" aria-label="Solo ${name}">S</button><input type="range" class="volume" min="0" max="1" step="0.01" value="1" aria-label="Volume of ${name}"></div>
-<p class="about">!${factsOf(row, stem)} <a href="${stem.href}" download>${stem.file}</a> <small>${bytesText(stem.bytes)}</small></p></div>
+<p class="about">!${factsOf(row, stem)}<br><a href="${stem.href}" download>${stem.file}</a> <small>${bytesText(stem.bytes)}</small></p></div>
 <div class="wave">!${picture(row)}</div></div>`
 }
 
@@ -60,11 +62,11 @@ const factsOf = ({ analysis }: StemRow, { audio }: Saved): string => {
     : ''
 }
 
-const picture = ({ name, analysis, share }: StemRow): string => {
+const picture = ({ name, analysis, share, lift }: StemRow): string => {
   if (analysis === undefined) return '<p class="about">Its waveform is not drawn yet.</p>'
   const { problem } = analysis.stemkeeper
   if (problem !== undefined) return html`<p class="reason">No waveform: ${problem}</p>`
   if (analysis.length === 0)
     return '<p class="about">No waveform: this version cannot decode the format. Most browsers play it all the same.</p>'
-  return waveform(name, analysis, share)
+  return waveform(name, analysis, share, lift)
 }
