@@ -36,6 +36,7 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
   let section
   let standsAt = 0
   let move = 0 // each start, stop and jump makes those before it void
+  let isMoving = false
   /** @type {Promise<void> | undefined} */
   let loading
 
@@ -50,7 +51,7 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
       .sort((a, b) => b.element.duration - a.element.duration)[0]
 
   const position = () => {
-    const led = isPlaying ? leader()?.element.currentTime : undefined
+    const led = isPlaying && !isMoving ? leader()?.element.currentTime : undefined
     return led ?? standsAt
   }
 
@@ -76,9 +77,12 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
   /** @param {Track} track */
   const load = async (track) => {
     const answer = await fetch(track.src)
-    if (!answer.ok) throw new Error(`${track.name}: the board answered ${answer.status}`)
+    if (!answer.ok) throw new Error(`The board answered ${answer.status}.`)
     track.element.src = URL.createObjectURL(await answer.blob())
-    await heardOf(track.element, 'canplay')
+    await heardOf(track.element, 'canplay').catch((error) => {
+      track.isBroken = true // it stays so; what was not fetched is fetched when somebody plays again
+      throw error
+    })
     track.isLoaded = true
   }
 
@@ -86,12 +90,13 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
     const missing = all().filter(({ isLoaded }) => !isLoaded)
     let done = all().length - missing.length
     onLoad(done, all().length)
+    onProblem('')
     await Promise.all(
       missing.map((track) =>
         load(track).then(
           () => onLoad(++done, all().length),
           (error) => {
-            track.isBroken = true // the others can be heard without it
+            // The others can be heard without it.
             onProblem(`${track.name} cannot be played here. ${error.message}`)
           },
         ),
@@ -99,10 +104,12 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
     )
   }
 
+  const loaded = () => all().filter(({ isLoaded }) => isLoaded)
+
   /** @param {number} seconds */
   const placeAll = (seconds) =>
     Promise.all(
-      all().map(async ({ element }) => {
+      loaded().map(async ({ element }) => {
         element.pause()
         element.playbackRate = 1
         element.currentTime = Math.min(seconds, element.duration)
@@ -113,14 +120,22 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
   /** @param {number} seconds */
   const startAt = async (seconds) => {
     const mine = ++move
-    const audio = open()
-    await audio.suspend()
-    await placeAll(seconds)
-    if (mine !== move) return
-    const starting = all().filter(({ element }) => seconds < element.duration)
-    await Promise.all(starting.map(({ element }) => element.play()))
-    if (mine !== move) return
-    await audio.resume()
+    const isVoid = () => mine !== move
+    isMoving = true
+    try {
+      const audio = open()
+      await audio.suspend()
+      await placeAll(seconds)
+      if (isVoid()) return
+      const starting = loaded().filter(({ element }) => seconds < element.duration)
+      await Promise.all(starting.map(({ element }) => element.play()))
+      if (isVoid()) return
+      await audio.resume()
+    } catch (error) {
+      if (!isVoid()) throw error // who was overtaken is told that he was interrupted
+    } finally {
+      if (!isVoid()) isMoving = false
+    }
   }
 
   const play = async () => {
@@ -142,6 +157,7 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
     if (!isPlaying) return
     standsAt = position()
     isPlaying = false
+    isMoving = false
     move++
     void context?.suspend()
     for (const { element } of all()) element.pause()
@@ -155,16 +171,20 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
     if (isPlaying && !loading) await startAt(standsAt)
   }
 
+  /** @param {number} seconds */
+  const seekOrSay = (seconds) => void seek(seconds).catch((error) => onProblem(error.message))
+
   const look = () => {
-    if (!isPlaying || loading || context?.state !== 'running') return
+    if (!isPlaying || loading || isMoving || context?.state !== 'running') return
     const ahead = leader()
-    const at = ahead?.element.currentTime ?? duration()
+    const at = ahead?.element.currentTime ?? (loaded().every(({ element }) => element.ended) ? duration() : undefined)
+    if (at === undefined) return
     if (at >= end() - TOLERATED_S) return turnRound()
     for (const { element } of all()) if (ahead && !element.paused && !element.ended) keepUp(element, at)
   }
 
   const turnRound = () => {
-    if (isLooping) return void seek(section?.from ?? 0)
+    if (isLooping) return seekOrSay(section?.from ?? 0)
     pause()
     standsAt = 0
     onChange()
@@ -206,14 +226,19 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
       if (isPlaying) pause()
       else play().catch((error) => onProblem(error.message))
     },
-    /** @param {number} seconds */
-    seek: (seconds) => void seek(seconds).catch((error) => onProblem(error.message)),
+    seek: seekOrSay,
     /** @param {Section | undefined} [marked] what is looped; everything where it is left out */
     loop: (marked) => {
       section = marked
       isLooping = marked !== undefined || !isLooping
       onChange()
-      if (marked) void seek(marked.from)
+      if (marked) seekOrSay(marked.from)
+    },
+    /** @param {Section} marked what is looped from now on, wherever it plays */
+    mark: (marked) => {
+      section = marked
+      isLooping = true
+      onChange()
     },
     state: () => ({
       isPlaying,
@@ -244,6 +269,20 @@ const keepUp = (element, at) => {
  */
 const heardOf = (element, event) =>
   new Promise((resolve, reject) => {
-    element.addEventListener(event, resolve, { once: true })
-    element.addEventListener('error', () => reject(new Error('This browser cannot decode it.')), { once: true })
+    const heard = new AbortController()
+    const { signal } = heard
+    const end = (/** @type {() => void} */ settle) => () => {
+      heard.abort()
+      settle()
+    }
+    element.addEventListener(
+      event,
+      end(() => resolve(undefined)),
+      { signal },
+    )
+    element.addEventListener(
+      'error',
+      end(() => reject(new Error('This browser cannot decode it.'))),
+      { signal },
+    )
   })

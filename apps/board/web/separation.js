@@ -148,6 +148,16 @@ const KEYS = {
   ArrowRight: ({ shiftKey }) => player.seek(player.state().position + (shiftKey ? LARGE_STEP_S : STEP_S)),
   Home: () => player.seek(0),
   l: () => player.loop(),
+  '[': () => markLoop('from'),
+  ']': () => markLoop('to'),
+}
+
+// The other end stays where it was, as far as there is one and it fits.
+/** @param {'from' | 'to'} end */
+const markLoop = (end) => {
+  const { position, duration, section } = player.state()
+  const marked = { from: 0, to: duration, ...section, [end]: position }
+  if (marked.from < marked.to) player.mark(marked)
 }
 
 document.addEventListener('keydown', (event) => {
