@@ -120,7 +120,7 @@ export const startBoard = async (
 // A worker does so, where there is one.
 const fillLibrary = async (...room: Parameters<typeof createLibraryFill>) => {
   const fill = createLibraryFill(...room)
-  await fill.finish()
+  await fill.finish({ startedAt: Date.now() })
   await fill.close()
 }
 

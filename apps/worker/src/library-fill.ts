@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createLibraryFill, type KnownSeparation, type LibraryFill } from '@stems/queue/library-fill'
 import { awaitReady, type RedisConnection } from '@stems/queue/redis'
 import type { StemStore } from '@stems/store/stem-store'
@@ -5,6 +6,8 @@ import type { Log } from '@stems/telemetry/log'
 
 const CONNECT_MS = 5000
 const AT_ONCE = 200
+const MOST_TRIES = 10
+const BETWEEN_TRIES_MS = 1000
 
 export type LibraryFillOptions = {
   /** A connection that fails fast for each shard that this worker serves, and whether a task belongs to it. */
@@ -15,8 +18,8 @@ export type LibraryFillOptions = {
 }
 
 /**
- * Sees to it that the library's list holds what was there before the list was kept. One worker fills it, once; one that dies
- * on the way leaves it to the next.
+ * Sees to it that the library's list holds what nobody has noted: at first all that there is, then once an hour what processes of
+ * an older version have done since. One worker at a time does so; one that dies on the way leaves it to the next.
  */
 export const startLibraryFill = ({ shards, store, prefix, everyMs }: LibraryFillOptions) => {
   const fills = shards.map(({ statusRedis, ...shard }) => ({
@@ -35,23 +38,36 @@ export const startLibraryFill = ({ shards, store, prefix, everyMs }: LibraryFill
       found++
       batch.push(finished)
       if (batch.length < AT_ONCE) continue
-      await fill.addAll(batch)
+      await addPatiently(fill, batch)
       batch = []
     }
-    await fill.addAll(batch)
+    await addPatiently(fill, batch)
     return found
+  }
+
+  // A walk through a large bucket takes hours, and one command that Redis was late with must not begin it anew.
+  const addPatiently = async (fill: LibraryFill, batch: KnownSeparation[]): Promise<void> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await fill.addAll(batch)
+      } catch (error) {
+        if (tries === MOST_TRIES) throw error
+        await sleep(BETWEEN_TRIES_MS, undefined, { signal: leaving.signal })
+      }
+    }
   }
 
   const fillOne = async ({ fill, owns, statusRedis, log }: (typeof fills)[number]): Promise<void> => {
     await awaitReady(statusRedis, CONNECT_MS)
-    if (!(await fill.takeTurn())) return
+    const turn = await fill.takeTurn()
+    if (!turn) return
     try {
-      await fill.fromQueue()
-      const separations = await fromStore(fill, owns)
-      await fill.finish()
+      await fill.fromQueue(turn, leaving.signal)
+      const separations = turn.what === 'all' ? await fromStore(fill, owns) : 0
+      await fill.finish(turn)
       if (separations > 0) log.info({ separations }, 'library.filled: what the store held is in the list')
     } catch (error) {
-      await fill.giveTurnBack().catch(() => {}) // Redis is away: the turn ends by itself
+      await fill.giveTurnBack(turn).catch(() => {}) // Redis is away: the turn ends by itself
       throw error
     }
   }

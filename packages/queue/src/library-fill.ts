@@ -1,34 +1,36 @@
+import { randomUUID } from 'node:crypto'
 import { separationSchema } from '@stems/domain/separation'
 import { type JobState, Queue } from 'bullmq'
-import { QUEUES, type SeparationJob, type SeparationResult } from './jobs.ts'
+import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
 import { createLibraryNotes, type ListedStatus, libraryKeys } from './library-notes.ts'
 import { statusOf } from './listing.ts'
 import type { RedisConnection } from './redis.ts'
 
 const AT_ONCE = 200
-const TURN_MS = 10 * 60_000
+const TURN_MS = 5 * 60_000 // prolonged with each batch
+const AGAIN_MS = 3600_000
+const OVERLAP_MS = 3600_000 // clocks differ
+// The queue remembers ended separations for so long at least: of what ended before, only the store knows.
+const REMEMBERED_MS = 14 * 24 * 3600_000
 
-const STATES = [
-  'waiting',
-  'prioritized',
-  'delayed',
-  'active',
-  'waiting-children',
-  'failed',
-  'completed',
-] as const satisfies JobState[]
+const MOVING = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children'] as const satisfies JobState[]
+const ENDED = ['failed', 'completed'] as const
 
 /** A separation that belongs into the list. */
 export type KnownSeparation = { taskId: string; receivedAt: string; status: ListedStatus }
 
+/** What is to be done: `all`, where the list is new or nobody has looked after it for long; `lately`: what others may have left out. */
+export type FillTurn = { what: 'all' | 'lately'; since: number; startedAt: number; token: string }
+
 /**
- * Fills the library's index with what was there before it was: under an older version, or in a store whose Redis was lost.
- * What has a note already keeps it.
+ * Fills the library's list with what nobody has noted: what was there before the list was kept, what processes of an older
+ * version do, and a store whose Redis was lost. What has a note keeps it.
  *
  * @param redis a connection that fails fast; it stays the caller's to close
  */
 export const createLibraryFill = (redis: RedisConnection, prefix: string) => {
-  const { filled } = libraryKeys(prefix)
+  const { filled, all } = libraryKeys(prefix)
+  const turnKey = `${filled}:turn`
   const notes = createLibraryNotes(redis, prefix)
   const queue = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, {
     connection: redis,
@@ -41,6 +43,20 @@ export const createLibraryFill = (redis: RedisConnection, prefix: string) => {
 
   const addAll = async (known: KnownSeparation[]): Promise<void> => {
     await Promise.all(known.map(({ taskId, receivedAt, status }) => notes.add(taskId, receivedAt, status)))
+    await redis.pexpire(turnKey, TURN_MS)
+  }
+
+  // Hardly any is missing as a rule, and to look costs less than to read.
+  const unlisted = async (ids: string[]): Promise<string[]> => {
+    const asked = redis.pipeline()
+    for (const id of ids) for (const key of all) asked.zscore(key, id.slice(separationJobId('').length))
+    const scores = ((await asked.exec()) ?? []).map(([error, score]) => {
+      if (error) throw error
+      return score
+    })
+    return ids.filter((_, index) =>
+      scores.slice(index * all.length, (index + 1) * all.length).every((score) => score === null),
+    )
   }
 
   const readJob = async (id: string, state: JobState): Promise<KnownSeparation[]> => {
@@ -50,34 +66,56 @@ export const createLibraryFill = (redis: RedisConnection, prefix: string) => {
     return [{ taskId: separation.taskId, receivedAt: separation.receivedAt, status: statusOf(job, state) }]
   }
 
+  const addJobs = async (ids: string[], state: JobState): Promise<void> => {
+    const missing = await unlisted(ids)
+    await addAll((await Promise.all(missing.map((id) => readJob(id, state)))).flat())
+  }
+
+  async function* idsOf(state: JobState, since: number): AsyncGenerator<string[]> {
+    const isEnded = ENDED.some((ended) => ended === state)
+    for (let first = 0; ; first += AT_ONCE) {
+      const ids = isEnded
+        ? await redis.zrangebyscore(queue.toKey(state), since, '+inf', 'LIMIT', first, AT_ONCE)
+        : await queue.getRanges([state], first, first + AT_ONCE - 1)
+      yield ids
+      if (ids.length < AT_ONCE) return
+    }
+  }
+
   return {
     /**
-     * Is it the caller's turn to fill an index that is not filled? Nobody else has one for ten minutes, unless it is given back.
+     * Is it the caller's turn to fill the list? One at a time does, once an hour; a turn that nobody goes on with ends by itself.
      *
      * @throws when Redis is away
      */
-    takeTurn: async (): Promise<boolean> =>
-      (await redis.exists(filled)) === 0 &&
-      (await redis.set(`${filled}:turn`, `${process.pid}`, 'PX', TURN_MS, 'NX')) === 'OK',
-    giveTurnBack: async (): Promise<void> => {
-      await redis.del(`${filled}:turn`)
+    takeTurn: async (): Promise<FillTurn | undefined> => {
+      const last = Number(await redis.get(filled))
+      const startedAt = Date.now()
+      if (startedAt - last < AGAIN_MS) return undefined
+      const token = randomUUID()
+      if ((await redis.set(turnKey, token, 'PX', TURN_MS, 'NX')) !== 'OK') return undefined
+      const what = startedAt - last > REMEMBERED_MS ? 'all' : 'lately'
+      return { what, since: what === 'all' ? 0 : last - OVERLAP_MS, startedAt, token }
     },
-    /** Adds all that the queue remembers. */
-    fromQueue: async (): Promise<void> => {
-      for (const state of STATES) {
-        for (let first = 0; ; first += AT_ONCE) {
-          const ids = await queue.getRanges([state], first, first + AT_ONCE - 1)
-          await addAll((await Promise.all(ids.map((id) => readJob(id, state)))).flat())
-          if (ids.length < AT_ONCE) break
+    /** Gives a turn back that came to nothing. */
+    giveTurnBack: async ({ token }: FillTurn): Promise<void> => {
+      if ((await redis.get(turnKey)) === token) await redis.del(turnKey)
+    },
+    /** Adds what the queue remembers, as far as it is the matter of this turn. */
+    fromQueue: async ({ since }: Pick<FillTurn, 'since'>, signal?: AbortSignal): Promise<void> => {
+      for (const state of [...MOVING, ...ENDED]) {
+        for await (const ids of idsOf(state, since)) {
+          signal?.throwIfAborted()
+          await addJobs(ids, state)
         }
       }
     },
     /** Adds what somebody else remembers. */
     addAll,
-    /** From now on the index holds everything. */
-    finish: async (): Promise<void> => {
-      await redis.set(filled, '1')
-      await redis.del(`${filled}:turn`)
+    /** The list holds everything that there was when the turn began. */
+    finish: async ({ startedAt }: Pick<FillTurn, 'startedAt'>): Promise<void> => {
+      await redis.set(filled, startedAt)
+      await redis.del(turnKey)
     },
     close: () => queue.close(),
   }

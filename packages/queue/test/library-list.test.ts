@@ -3,6 +3,7 @@ import type { Separation } from '@stems/domain/separation'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import type { SeparationJob, SeparationResult } from '../src/jobs.ts'
 import { createLibraryFill } from '../src/library-fill.ts'
@@ -25,8 +26,8 @@ const separationOf = (taskId: string): Separation => ({
   stems: [{ name: 'vocal', url: null }],
 })
 
-const start = () => {
-  const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null })
+const start = (url = inject('redisUrl')) => {
+  const redis = new Redis(url, { maxRetriesPerRequest: null })
   const prefix = `test-${randomUUID()}`
   const room = { redis, prefix, deadlineMs: 20_000 }
   const submitter = createSubmitter(room)
@@ -143,8 +144,8 @@ test('those of one millisecond are walked through in one order, and none is miss
 })
 
 /** A list as if so many separations had come, a second apart. */
-const startLong = async (count: number) => {
-  const started = start()
+const startLong = async (count: number, url = inject('redisUrl')) => {
+  const started = start(url)
   const { redis, prefix } = started
   for (let begin = 0; begin < count; begin += 10_000) {
     const flat = Array.from({ length: Math.min(10_000, count - begin) }, (_, n) => [
@@ -157,7 +158,9 @@ const startLong = async (count: number) => {
 }
 
 test('any page of a hundred thousand separations costs the same few commands', async () => {
-  const { redis, listing, submitter, walk } = await startLong(100_000)
+  const server = await startRedisServer() // whose commands are counted, and nobody else gives it any
+  onTestFinished(server.close)
+  const { redis, listing, submitter, walk } = await startLong(100_000, server.url)
   await submitter.submit(separationOf('needle'))
   const commandsOf = async (work: () => Promise<unknown>): Promise<number> => {
     const count = async () => Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1])
@@ -238,15 +241,17 @@ test('a list that begins late is filled with what the queue and somebody else re
   const fill = createLibraryFill(redis, prefix)
   onTestFinished(() => fill.close())
   expect(await listing.isFilled()).toBe(false)
-  expect(await fill.takeTurn()).toBe(true)
-  expect(await fill.takeTurn()).toBe(false)
-  await fill.fromQueue()
+  const turn = await fill.takeTurn()
+  if (!turn) throw new Error('somebody else fills it')
+  expect(turn).toMatchObject({ what: 'all', since: 0 })
+  expect(await fill.takeTurn()).toBeUndefined()
+  await fill.fromQueue(turn)
   await fill.addAll([
     { taskId: 'stored-1', receivedAt: new Date(0).toISOString(), status: 'partial' },
     { taskId: 'ended-1', receivedAt: new Date(0).toISOString(), status: 'failed' },
   ])
-  await fill.finish()
-  expect([await listing.isFilled(), await fill.takeTurn()]).toEqual([true, false])
+  await fill.finish(turn)
+  expect([await listing.isFilled(), await fill.takeTurn()]).toEqual([true, undefined])
   const { items } = await listing.page({ limit: 10 })
   expect(Object.fromEntries(items.map(({ taskId, status }) => [taskId, status]))).toEqual({
     'ended-1': 'complete',
@@ -256,6 +261,33 @@ test('a list that begins late is filled with what the queue and somebody else re
     'expected-1': 'expected',
     'stored-1': 'partial',
   })
+})
+
+test('what an older version has done since is found an hour later, and everything after two weeks without anybody', async () => {
+  const { redis, prefix, submitAll, work, allEnded, listing } = start()
+  const fill = createLibraryFill(redis, prefix)
+  onTestFinished(() => fill.close())
+  const hoursAgo = (hours: number) => ({ startedAt: Date.now() - hours * 3600_000 })
+  await fill.finish(hoursAgo(0.9))
+  expect(await fill.takeTurn()).toBeUndefined()
+  await fill.finish(hoursAgo(15 * 24))
+  const long = await fill.takeTurn()
+  expect(long?.what).toBe('all')
+  if (long) await fill.giveTurnBack(long)
+
+  work()
+  await submitAll(['before', 'since'])
+  await allEnded()
+  await redis.zadd(`${prefix}:separations:completed`, Date.now() - 10 * 3600_000, 'sep_before')
+  await redis.del(`${prefix}:library:complete`) // neither was noted
+  await submitAll(['waiting'])
+  await fill.finish(hoursAgo(2))
+  const turn = await fill.takeTurn()
+  if (turn?.what !== 'lately') throw new Error('it is not the time of what happened lately')
+  await fill.fromQueue(turn)
+  const listed = (await listing.page({ limit: 10 })).items.map(({ taskId }) => taskId)
+  expect(listed).toContain('since')
+  expect(listed).not.toContain('before')
 })
 
 test('a note of what was seen changes nothing that has moved on since', async () => {
