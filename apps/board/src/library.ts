@@ -9,7 +9,7 @@ import { createShardWalk } from '@stems/queue/shard-walk'
 import type { Shards } from '@stems/queue/shards'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
-import { createEntryMemory } from './entry-memory.ts'
+import { type ChangeMemory, createChangeMemory } from './change-memory.ts'
 import { joinPages } from './join-pages.ts'
 import type { LibraryEntry, LibraryStem, StemProgress, WholeSeparation } from './separation-schemas.ts'
 
@@ -58,7 +58,7 @@ const CERTAINLY_GONE_MS = 3600_000 // until then it may be a callback whose job 
 export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
   const areSeveral = shards.all.length > 1
   const walk = createShardWalk(shards)
-  const memory = createEntryMemory<ShownEntry>()
+  const entries = createChangeMemory<ShownEntry>()
 
   const readManifest = (taskId: string): Promise<Manifest | undefined> =>
     store.readManifest(taskId).catch((error: Error) => {
@@ -145,18 +145,25 @@ export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
     if (view.newer && !more) return readPage({ ...view, newer: undefined }, read) // the first page is a full one
     const entries = await Promise.all(items.map(({ of, ...item }) => read(of, item)))
     const exact = view.search && !view.older && !view.newer ? await findExact(view.search, view.of) : undefined
-    const [first, last] = [items[0], items.at(-1)]
+    const [first, last] = [items[0], items.at(-1)].map(
+      (item): LibraryPlace | undefined => item && [item.at, item.taskId],
+    )
     return {
       separations: withFirst(
         entries.filter((entry) => entry !== undefined),
         exact,
       ),
-      newer: first && (view.older || view.newer) ? [first.at, first.taskId] : undefined,
-      older: view.newer ? last && [last.at, last.taskId] : more,
+      // A search whose time was up may show nothing, and go on all the same.
+      newer: view.newer ? (first ?? more) : view.older && (first ?? view.older),
+      older: view.newer ? (last ?? view.newer) : more,
       counts: sumOf(answers.map(({ answer }) => answer.counts)),
       isFilled: answers.every(({ answer }) => answer.isFilled),
       away,
     }
+  }
+
+  const forgetChanged = async <Known>(memory: ChangeMemory<Known>): Promise<void> => {
+    await askShards(shards.all, ({ name, listing }) => memory.forgetChanged(name, listing.changesSince))
   }
 
   // Whoever has the whole id finds what the list does not know, too.
@@ -178,16 +185,11 @@ export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
      * @throws {QueueAwayError} when all shards are away
      */
     pageAgain: async (view: LibraryView): Promise<LibraryPage> => {
-      await askShards(shards.all, ({ name, listing }) => memory.forgetChanged(name, listing.changesSince))
-      return readPage(view, (shard, item) =>
-        memory.remember(
-          shard.name,
-          item,
-          () => readEntry(shard, item),
-          (entry) => !isRunning(entry),
-        ),
-      )
+      await forgetChanged(entries)
+      return readPage(view, (shard, item) => entries.remember(item.taskId, () => readEntry(shard, item), hasEnded))
     },
+    /** Has a memory of one's own forget what has changed. */
+    forgetChanged,
     /**
      * A step of a walk through all separations, or all of a status, newest first; of several shards a part each.
      *
@@ -215,6 +217,8 @@ export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
 }
 
 export type Library = ReturnType<typeof createLibrary>
+
+const hasEnded = (entry: ShownEntry): boolean => !isRunning(entry)
 
 const withFirst = (entries: ShownEntry[], first: ShownEntry | undefined): ShownEntry[] =>
   first ? [first, ...entries.filter(({ task_id }) => task_id !== first.task_id)] : entries

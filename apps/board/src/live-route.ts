@@ -45,6 +45,7 @@ export const addLivePage = (
       `page ${request.role} ${page.liveFrom}`,
       () => read(request, true),
       (now) => (now ? stream.show(now.blocks ?? []) : stream.end()),
+      () => stream.end(), // the reader comes back, is refused, and says so
     )
     stream.show(page.blocks ?? [])
     return streams.answer(request, reply, stream, stop)

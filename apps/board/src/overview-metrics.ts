@@ -1,5 +1,6 @@
 import { TROUBLES } from '@stems/domain/presence'
 import { QueueAwayError } from '@stems/queue/listing'
+import { addShardGauge } from '@stems/telemetry/shard-gauge'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ReadOverview } from './overview.ts'
 import type { Overview } from './overview-schema.ts'
@@ -16,17 +17,7 @@ type Figure = { name: string; help: string } & (
 export const createOverviewMetrics = (readOverview: ReadOverview, shards: readonly Shard[]) => {
   const ownProcess = new Registry()
   collectDefaultMetrics({ register: ownProcess })
-  if (shards.length > 1) {
-    new Gauge({
-      name: 'stemkeeper_shard_up',
-      help: '1 while the Redis of this shard is there; only where there are several',
-      labelNames: ['shard'] as const,
-      registers: [ownProcess],
-      collect() {
-        for (const { name, isReady } of shards) this.set({ shard: name }, isReady() ? 1 : 0)
-      },
-    })
-  }
+  addShardGauge(ownProcess, shards, shards.length > 1)
   return {
     contentType: ownProcess.contentType,
     /** The figures as text. While Redis is away those that come from there are left out: none is better than an old one. */

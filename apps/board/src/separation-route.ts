@@ -4,6 +4,7 @@ import type { Log } from '@stems/telemetry/log'
 import type { FastifyInstance } from 'fastify'
 import { sendFailure } from './answers.ts'
 import { UNKNOWN_TASK } from './api-routes.ts'
+import { createChangeMemory } from './change-memory.ts'
 import type { EventStreams } from './event-streams.ts'
 import { isRunning, type Library } from './library.ts'
 import { addLivePage } from './live-route.ts'
@@ -12,12 +13,9 @@ import type { QuarantineDesk } from './quarantine-desk.ts'
 import { forPlayers } from './security-headers.ts'
 import type { WholeSeparation } from './separation-schemas.ts'
 
-const CALM_MS = 10_000
-const MOST_CALM = 100
-
 export type SeparationRouteOptions = {
   streams: EventStreams
-  library: Pick<Library, 'find'>
+  library: Pick<Library, 'find' | 'forgetChanged'>
   store: Pick<StemStore, 'readAnalysis'>
   quarantine: Pick<QuarantineDesk, 'count'>
   log: Log
@@ -48,36 +46,26 @@ export const addSeparationRoute = (
     return separation && { separation, analyses: await readAnalyses(separation) }
   }
 
-  const calm = createCalmMemory(isCalm)
+  // What has ended changes only when the list says so: a store in a bucket wants to be paid for each look.
+  const views = createChangeMemory<SeparationView>()
+  const readAgain = async (taskId: string): Promise<SeparationView | undefined> => {
+    await library.forgetChanged(views)
+    return views.remember(taskId, () => readView(taskId), hasEnded)
+  }
 
   addLivePage(app, streams, {
     path: '/separations/:taskId',
     helmet: forPlayers,
     read: async (request, isAgain) => {
       const { taskId } = request.params as { taskId: string }
-      const read = () => readView(taskId)
-      const [view, quarantined] = await Promise.all([isAgain ? calm(taskId, read) : read(), quarantine.count()])
+      const [view, quarantined] = await Promise.all([
+        isAgain ? readAgain(taskId) : readView(taskId),
+        quarantine.count(),
+      ])
       return view && separationPage(view, { mayAct: request.role === 'admin', quarantined })
     },
     sayMissing: (request, reply) => sendFailure(request, reply, 404, UNKNOWN_TASK),
   })
 }
 
-// Nothing more will come, unless somebody drives it again.
-const isCalm = ({ separation, analyses }: SeparationView): boolean =>
-  !isRunning(separation) &&
-  Object.entries(separation.stems).every(([name, stem]) => stem.status !== 'saved' || analyses.has(name))
-
-/** Looks less often at what will hardly change: a store in a bucket wants to be paid for each look. */
-const createCalmMemory = <View>(isCalm: (view: View) => boolean) => {
-  const known = new Map<string, { view: View; at: number }>()
-  return async (key: string, read: () => Promise<View | undefined>): Promise<View | undefined> => {
-    const before = known.get(key)
-    if (before && performance.now() - before.at < CALM_MS) return before.view
-    if (known.size > MOST_CALM) known.clear()
-    known.delete(key)
-    const view = await read()
-    if (view && isCalm(view)) known.set(key, { view, at: performance.now() })
-    return view
-  }
-}
+const hasEnded = ({ separation }: SeparationView): boolean => !isRunning(separation)

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-type Watcher = (state: unknown) => void
+type Watcher = { told: (state: unknown) => void; failed: () => void }
+// One look that fails is no outage.
+const MOST_FAILURES = 2
+
 type Watched = { watchers: Set<Watcher>; stop: AbortController }
 
 /**
  * Looks at things again and again for as long as somebody watches them. However many watch one, it is read once for all of
- * them. While Redis is away nobody is told anything.
+ * them.
  *
  * @param everyMs between two looks, in milliseconds
  */
@@ -30,33 +33,44 @@ export const createWatch = (everyMs: number) => {
   }
 
   const follow = async (read: () => Promise<unknown>, { watchers, stop: { signal } }: Watched): Promise<void> => {
-    for (;;) {
+    for (let failures = 0; ; ) {
       await sleep(everyMs, undefined, { signal })
       const look = await readInTurn(read, signal).then(
         (state) => ({ state }),
         () => undefined,
       )
       if (signal.aborted) return
-      if (look) for (const watcher of [...watchers]) watcher(look.state)
+      failures = look ? 0 : failures + 1
+      for (const { told, failed } of [...watchers]) {
+        if (look) told(look.state)
+        else if (failures === MOST_FAILURES) failed()
+      }
     }
   }
 
   return {
     /**
      * @param key of what is watched; all who give the same one are told what the first one's `read` has read
-     * @param watcher is told how it stands, again and again
+     * @param told is told how it stands, again and again
+     * @param failed is called when it cannot be read any more, once until it can be read again
      * @returns ends it; may be called more than once
      */
-    watch: <State>(key: string, read: () => Promise<State>, watcher: (state: State) => void): (() => void) => {
+    watch: <State>(
+      key: string,
+      read: () => Promise<State>,
+      told: (state: State) => void,
+      failed: () => void = () => {},
+    ): (() => void) => {
+      const watcher: Watcher = { told: told as Watcher['told'], failed }
       const known = watched.get(key) ?? { watchers: new Set(), stop: new AbortController() }
       const { watchers, stop } = known
-      watchers.add(watcher as Watcher)
+      watchers.add(watcher)
       if (!watched.has(key)) {
         watched.set(key, known)
         follow(read, known).catch(() => {}) // it was stopped
       }
       return () => {
-        watchers.delete(watcher as Watcher)
+        watchers.delete(watcher)
         if (watchers.size > 0 || watched.get(key) !== known) return
         watched.delete(key)
         stop.abort()

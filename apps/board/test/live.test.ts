@@ -1,4 +1,5 @@
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { authorizationOf, LOGIN, startBoard, type TestBoard, VIEWER } from './start-board.ts'
 import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
 
@@ -30,8 +31,13 @@ const follow = async (board: TestBoard, path: string, login = LOGIN) => {
       }
     }
   }
-  read().catch(() => {})
-  return { answer, told, shown, order: () => told.at(-1)?.order ?? [] }
+  let isOver = false
+  read()
+    .catch(() => {})
+    .finally(() => {
+      isOver = true
+    })
+  return { answer, told, shown, hasEnded: () => isOver, order: () => told.at(-1)?.order ?? [] }
 }
 
 test('a page that is looked at is told what has changed, and nothing else', async () => {
@@ -65,12 +71,12 @@ test('what has ended is looked at again when it is driven again', async () => {
   await expect.poll(() => shown.get('s-task-1')).toContain('>complete</span>')
 })
 
-test('a filter and a search hold for what is told too', async () => {
+test('a filter holds for what is told too', async () => {
   const board = await startBoard(redisUrl)
   const submit = startSubmitter(board, redisUrl)
   startWorker(board, redisUrl)
-  const { order } = await follow(board, '/live/?status=complete&q=good')
-  for (const taskId of ['good-1', 'other-1']) await submit(separationOf(taskId, { vocal: 'ok:' }))
+  const { order } = await follow(board, '/live/?status=complete')
+  await submit(separationOf('good-1', { vocal: 'ok:' }))
   await submit(separationOf('good-2', { vocal: 'gone:dead' }))
   await expect.poll(order).toEqual(['notices', 'views', 's-good-1', 'pager'])
 })
@@ -84,6 +90,25 @@ test('a viewer is told of no action, whoever else looks', async () => {
   await expect.poll(() => admin.shown.get('s-task-1')).toContain('<button')
   await expect.poll(() => viewer.shown.get('s-task-1')).toContain('complete')
   expect([...viewer.shown.values()].join()).not.toContain('<button')
+})
+
+test('whoever looks is told when nothing can be told any more, and again when it can', async () => {
+  const server = await startRedisServer()
+  onTestFinished(server.close)
+  const board = await startBoard(server.url)
+  const before = await follow(board, '/live/')
+  await expect.poll(before.order).not.toEqual([])
+  await server.kill()
+  await expect.poll(before.hasEnded).toBe(true)
+  expect((await follow(board, '/live/')).answer.status).toBe(503)
+  await server.start()
+  await expect.poll(async () => (await follow(board, '/live/')).answer.status).toBe(200)
+})
+
+test('a page of a search is not told of changes: each look would go through every id', async () => {
+  const board = await startBoard(redisUrl)
+  expect(await (await board.get('/?q=task')).text()).not.toContain('data-live')
+  expect(await (await board.get('/?status=failed')).text()).toContain('data-live="/live/?status&#61;failed"')
 })
 
 test('who knows neither login nor key is told nothing', async () => {

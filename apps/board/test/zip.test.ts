@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { truncate } from 'node:fs/promises'
+import { readdir, readlink, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
 import { unzip } from '../../../test/support/unzip.ts'
@@ -58,4 +58,20 @@ test('a stem that is shorter than it was ends the transfer early, so that nobody
   expect(answer.status).toBe(200)
   await expect(answer.arrayBuffer()).rejects.toThrow()
   expect(board.logged()).toContain('zip.cut_short')
+})
+
+test('who hangs up in the middle keeps no file open', async () => {
+  const board = await start({ vocal: 'ok:', drums: 'ok:' })
+  await truncate(join(board.root, 'task-1', 'vocal.mp3'), 50_000_000) // more than any buffer on the way holds
+  const openFiles = async (): Promise<string[]> => {
+    const names = await readdir('/proc/self/fd')
+    const paths = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')))
+    return paths.filter((path) => path.startsWith(board.root))
+  }
+  const controller = new AbortController()
+  const { body } = await board.get('/files/task-1/stems.zip', { signal: controller.signal })
+  await body?.getReader().read()
+  expect(await openFiles()).toEqual([join(board.root, 'task-1', 'vocal.mp3')])
+  controller.abort()
+  await expect.poll(openFiles).toEqual([])
 })

@@ -8,16 +8,17 @@ import { viewHref } from '../library-view.ts'
 import type { LibraryStem } from '../separation-schemas.ts'
 import { awayNotice } from './away-notice.ts'
 import type { Block, Frame, Layout } from './layout.ts'
-import { kindText, summaryText } from './separation-text.ts'
+import { kindText, statusText, summaryText } from './separation-text.ts'
 import { stemLine } from './stem-line.ts'
 import { age } from './time.ts'
 
 /** The list of separations. */
 export const libraryPage = (library: LibraryPage, view: LibraryView, { mayAct, quarantined }: Frame): Layout => ({
   title: 'Library',
-  liveFrom: viewHref(view, '/live/'),
+  // Each look of a stream would search anew, through every id.
+  ...(view.search === undefined && { liveFrom: viewHref(view, '/live/') }),
   quarantined,
-  refresh: true,
+  refresh: view.search === undefined,
   body: html`<h1>Library</h1>
 <div class="tools">!${searchForm(view)}!${mayAct ? EXPECT_FORM : ''}</div>`,
   blocks: [
@@ -51,9 +52,9 @@ const views = ({ counts }: LibraryPage, view: LibraryView): string => {
   return html`<nav class="views" aria-label="By status">!${link(undefined, 'all', all)} !${LISTED_STATUSES.map((of) => `${link(of, of, counts[of])} `)}</nav>`
 }
 
-const emptyList = ({ counts, older }: LibraryPage, { of, search }: LibraryView): string => {
-  if (search && older)
-    return html`<p>None of the tasks that were looked at holds «${search}». There are older ones to be looked at.</p>`
+const emptyList = ({ counts, newer, older }: LibraryPage, { of, search }: LibraryView): string => {
+  if (search && (newer || older))
+    return html`<p>None of the tasks that were looked at holds «${search}». There are others to be looked at.</p>`
   if (search)
     return html`<p>No task id holds «${search}»${of === undefined ? '' : `, among those that are ${of}`}. <a href="${viewHref({})}">Show all.</a></p>`
   if (Object.values(counts).every((count) => count === 0))
@@ -90,9 +91,6 @@ const replayButton = ({
   task_id,
 }: ShownEntry): string => html`<form method="post" action="/separations/${task_id}/replay" class="act"><button title="Fetch what is missing, check what is there">Replay</button></form>
 `
-
-const statusText = ({ status, counts }: ShownEntry): string =>
-  status === 'downloading' ? `downloading ${counts.ended} of ${counts.total}` : status
 
 const aboutText = ({ status, type }: ShownEntry): string =>
   status === 'expected' ? 'its callback has not come · registered' : html`${kindText(type)} · received`

@@ -8,7 +8,7 @@ export const overviewTroubles = (overview: Overview): string => {
   const troubles = [...whoIsMissing(overview), ...whatWorkersSay(overview), ...whatIsLeft(overview)]
   if (troubles.length === 0 && overview.shards_away) return '' // who knows
   if (troubles.length === 0) return '<p role="status" class="fine">Nothing is wrong.</p>'
-  return html`<section class="troubles" role="status"><h2 class="part">${countText(troubles.length, 'thing')} to look at</h2>
+  return html`<section class="troubles"><h2 class="part"><span role="status">${countText(troubles.length, 'thing')} to look at</span></h2>
 <ul>!${troubles.map((trouble) => html`<li>!${trouble}</li>`)}</ul></section>`
 }
 

@@ -1,4 +1,4 @@
-import { LENGTHS_MAY_DIFFER_BY_SECONDS } from '@stems/domain/audio-facts'
+import { type AudioFacts, LENGTHS_MAY_DIFFER_BY_SECONDS } from '@stems/domain/audio-facts'
 import type { StemAnalysis } from '@stems/domain/stem-analysis'
 import { inMixOrder } from '@stems/domain/stem-order'
 import { separationJobId } from '@stems/queue/jobs'
@@ -8,7 +8,7 @@ import { isRunning } from '../library.ts'
 import type { LibraryStem, WholeSeparation } from '../separation-schemas.ts'
 import { lengthText } from './audio-facts-text.ts'
 import type { Block, Frame, Layout } from './layout.ts'
-import { kindText, summaryText } from './separation-text.ts'
+import { kindText, statusText, summaryText } from './separation-text.ts'
 import { type StemRow, stemRow } from './stem-row.ts'
 import { age } from './time.ts'
 import { liftOf } from './waveform.ts'
@@ -40,16 +40,16 @@ const TRANSPORT = `<section id="transport" class="transport" aria-label="Player"
 <button id="play" type="button" disabled>Play</button>
 <button id="loop" type="button" aria-pressed="false">Loop</button>
 <label class="seek"><span class="visually-hidden">Position</span><input id="seek" type="range" min="0" max="0" step="0.1" value="0" disabled></label>
-<output id="clock" for="seek">0:00</output>
+<span id="clock">0:00</span>
 <p id="player-state" role="status" class="about"></p>
 </section>`
 
-const KEYS = `<details class="about"><summary>Keys</summary><p><kbd>Space</kbd> plays and pauses · <kbd>1</kbd>–<kbd>9</kbd> mute a stem, with <kbd>Shift</kbd> they solo it · <kbd>←</kbd> <kbd>→</kbd> five seconds back and forth, with <kbd>Shift</kbd> thirty · <kbd>Home</kbd> to the begin · <kbd>L</kbd> loops · a click on a waveform goes there, dragging over one marks what is looped</p></details>`
+const KEYS = `<details class="about"><summary>Keys</summary><p><kbd>Space</kbd> plays and pauses · <kbd>1</kbd>–<kbd>9</kbd> mute a stem, with <kbd>Shift</kbd> they solo it · <kbd>←</kbd> <kbd>→</kbd> five seconds back and forth, with <kbd>Shift</kbd> thirty · <kbd>Home</kbd> to the begin · <kbd>L</kbd> loops · a click on a waveform goes there, dragging over one marks what is looped, and so do <kbd>[</kbd> and <kbd>]</kbd> where it is</p></details>`
 
 const about = (separation: WholeSeparation, mayAct: boolean): string => {
-  const { task_id, status, type, counts, received_at, finished_at, stems } = separation
+  const { task_id, status, type, received_at, finished_at, stems } = separation
   const isHome = Object.values(stems).some((stem) => stem.status === 'saved')
-  return html`<p class="about"><span class="status ${status}">${status === 'downloading' ? `downloading ${counts.ended} of ${counts.total}` : status}</span>
+  return html`<p class="about"><span class="status ${status}">${statusText(separation)}</span>
 · ${kindText(type)} · received !${age(received_at)} !${finished_at === null ? '' : html`· finished !${age(finished_at)}`} !${summaryText(separation)}</p>
 <div class="actions">!${isHome ? html`<a class="button" href="/files/${task_id}/stems.zip" download>Download all as ZIP</a>` : ''}
 !${separation.manifest_url === null ? '' : html`<button type="button" id="copy-manifest" data-from="${separation.manifest_url}" data-own>Copy the manifest</button> <a href="${separation.manifest_url}">manifest.json</a>`}
@@ -84,8 +84,12 @@ const lengthsText = ({ manifest }: WholeSeparation): string => {
 
 const rowsOf = ({ separation, analyses }: SeparationView): StemRow[] => {
   const names = inMixOrder(Object.keys(separation.stems))
-  const lengthOf = (name: string): number =>
-    factsOf(separation.stems[name])?.duration_seconds ?? analyses.get(name)?.stemkeeper.audio?.duration_seconds ?? 0
+  // The manifest tells of them some time after they were found.
+  const factsOf = (name: string): AudioFacts | undefined => {
+    const stem = separation.stems[name]
+    return (stem?.status === 'saved' ? stem.audio : undefined) ?? analyses.get(name)?.stemkeeper.audio
+  }
+  const lengthOf = (name: string): number => factsOf(name)?.duration_seconds ?? 0
   const longest = Math.max(0, ...names.map(lengthOf))
   const lift = liftOf(analyses.values())
   const playable = names.filter((name) => separation.stems[name]?.status === 'saved')
@@ -93,6 +97,7 @@ const rowsOf = ({ separation, analyses }: SeparationView): StemRow[] => {
     name,
     stem: separation.stems[name] as LibraryStem,
     progress: separation.progress[name],
+    facts: factsOf(name),
     analysis: analyses.get(name),
     number: playable.indexOf(name) + 1,
     isOneOfMany: playable.length > 1,
@@ -101,5 +106,3 @@ const rowsOf = ({ separation, analyses }: SeparationView): StemRow[] => {
     isShorter: lengthOf(name) > 0 && longest - lengthOf(name) > LENGTHS_MAY_DIFFER_BY_SECONDS,
   }))
 }
-
-const factsOf = (stem: LibraryStem | undefined) => (stem?.status === 'saved' ? stem.audio : undefined)

@@ -1,3 +1,4 @@
+import type { AudioFacts } from '@stems/domain/audio-facts'
 import type { StemAnalysis } from '@stems/domain/stem-analysis'
 import { ORIGIN } from '@stems/domain/stem-order'
 import { html } from 'ghtml'
@@ -11,6 +12,8 @@ export type StemRow = {
   name: string
   stem: LibraryStem
   progress: StemProgress | undefined
+  /** What its bytes tell, where that is known. */
+  facts: AudioFacts | undefined
   analysis: StemAnalysis | undefined
   /** Its place among those that can be heard, from 1; 0 where it cannot. */
   number: number
@@ -32,35 +35,26 @@ export const stemRow = (row: StemRow): string =>
 
 const track = (row: StemRow, stem: Saved): string => {
   const { name, number } = row
-  return html`<div class="track" role="group" aria-label="${name}" data-stem="${name}" data-src="${stem.href}" data-length="${lengthOf(row, stem)}" !${isMutedAtFirst(row) ? 'data-muted' : ''}>
-<div class="strip"><p class="name">!${number > 0 && number < 10 ? html`<kbd>${number}</kbd> ` : ''}<strong>${name}</strong> !${badges(row, stem)}</p>
+  return html`<div class="track" role="group" aria-label="${name}" data-stem="${name}" data-src="${stem.href}" data-length="${row.facts?.duration_seconds ?? 0}" !${isMutedAtFirst(row) ? 'data-muted' : ''}>
+<div class="strip"><p class="name">!${number > 0 && number < 10 ? html`<kbd>${number}</kbd> ` : ''}<strong>${name}</strong> !${badges(row)}</p>
 <div class="knobs" data-own><button type="button" class="mute" aria-pressed="false" aria-label="Mute ${name}">M</button><button type="button" class="solo" aria-pressed="false" aria-label="Solo ${name}">S</button><input type="range" class="volume" min="0" max="1" step="0.01" value="1" aria-label="Volume of ${name}"></div>
-<p class="about">!${factsOf(row, stem)}<br><a href="${stem.href}" download>${stem.file}</a> <small>${bytesText(stem.bytes)}</small></p></div>
+<p class="about">!${factsText(row)}<br><a href="${stem.href}" download>${stem.file}</a> <small>${bytesText(stem.bytes)}</small></p></div>
 <div class="wave">!${picture(row)}</div></div>`
 }
-
-const lengthOf = ({ analysis }: StemRow, { audio }: Saved): number =>
-  audio?.duration_seconds ?? analysis?.stemkeeper.audio?.duration_seconds ?? 0
 
 // It is all the others together.
 const isMutedAtFirst = ({ name, isOneOfMany }: StemRow): boolean => name === ORIGIN && isOneOfMany
 
-const badges = ({ analysis, isShorter }: StemRow, { audio }: Saved): string => {
-  const isSilent = (audio ?? analysis?.stemkeeper.audio)?.silent ?? false
-  return (
-    (isSilent ? '<span class="badge">silent</span> ' : '') +
-    (isShorter ? '<span class="badge warning">shorter</span> ' : '')
-  )
-}
+const badges = ({ facts, isShorter }: StemRow): string =>
+  (facts?.silent ? '<span class="badge">silent</span> ' : '') +
+  (isShorter ? '<span class="badge warning">shorter</span> ' : '')
 
-const factsOf = ({ analysis }: StemRow, { audio }: Saved): string => {
-  const facts = audio ?? analysis?.stemkeeper.audio
-  return facts
+const factsText = ({ facts }: StemRow): string =>
+  facts
     ? audioFactsText(facts)
         .map((fact) => html`<span class="fact">${fact}</span>`)
         .join(' ')
     : ''
-}
 
 const picture = ({ name, analysis, share, lift }: StemRow): string => {
   if (analysis === undefined) return '<p class="about">Its waveform is not drawn yet.</p>'
