@@ -30,5 +30,3 @@ export const createAtWork = () => {
     stems: (): StemAtWork[] => [...running],
   }
 }
-
-export type AtWork = ReturnType<typeof createAtWork>

@@ -19,6 +19,13 @@ export const createFinishSeparation = ({ store, metrics, log }: FinishOptions) =
     }
   }
 
+  // Nothing waits for what was found out: when it cannot be read, whoever looks at the stems next puts it in.
+  const withFacts = (manifest: Manifest): Promise<Manifest> =>
+    withKnownFacts(store, manifest).catch((error: Error) => {
+      log.warn({ taskId: manifest.task_id, error: error.message }, 'analysis.unreadable')
+      return manifest
+    })
+
   return async (
     separation: Separation,
     outcomes: ReadonlyMap<string, StemOutcome>,
@@ -30,7 +37,7 @@ export const createFinishSeparation = ({ store, metrics, log }: FinishOptions) =
     const before = await store.readManifest(taskId)
     if (saysNothing && before && hasSaved(before)) return before.status // who is not believed, or names nothing, takes nothing away from it
     const built = buildManifest(separation, outcomes, new Date().toISOString())
-    const manifest = before ? await withKnownFacts(store, built) : built // of a first one nobody can know anything yet
+    const manifest = before ? await withFacts(built) : built // of a first one nobody can know anything yet
     await confirmLock() // a worker that was paused must not put an old account over a newer one
     if (isRefused) await removeUnvouched(separation)
     await store.writeManifest(manifest)

@@ -3,6 +3,7 @@ import { createAmender } from '@stems/queue/amend'
 import { type AnalysesWorkerOptions, createAnalysesWorker } from '@stems/queue/analyses-worker'
 import { createQueueCounter } from '@stems/queue/counts'
 import type { HostLimit } from '@stems/queue/host-limit'
+import { createLibraryNotes } from '@stems/queue/library-notes'
 import { startSamples } from '@stems/queue/minute-samples'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { connectImpatiently, connectPatiently, disconnect, isReady, type RedisTarget } from '@stems/queue/redis'
@@ -203,7 +204,11 @@ const startAnalyses = (
   const amender = createAmender({ redis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS })
   const worker = createAnalysesWorker({
     ...queue,
-    analyse: createAnalyseSeparation({ store, thread, amend: amender.amend, metrics, log }),
+    analyse: createAnalyseSeparation({
+      ...{ store, thread, metrics, log },
+      amend: amender.amend,
+      onAnalysed: createLibraryNotes(redis, config.queuePrefix).tell,
+    }),
   })
   return {
     close: async (): Promise<void> => {

@@ -52,6 +52,7 @@ export const createAmender = ({
       if (state === 'completed' && job.returnvalue) {
         // The job is about to forget how it ended, and a callback that comes meanwhile wants to know.
         await resent.putEnd(taskId, run, job.returnvalue)
+        job.opts.lifo = true // it takes some milliseconds, and nobody is to see it wait for hours behind others
         // Atomic in Redis: of two who drive it one does, the other finds it driven and looks again.
         if (await isDone(job.retry('completed', { resetAttemptsMade: true }))) return 'driven'
       } else if (state !== 'completed' && state !== 'active' && state !== 'unknown') {

@@ -44,14 +44,16 @@ export const createLibraryNotes = (redis: RedisConnection, prefix: string) => {
     move: async (taskId: string, receivedAt: string, status: ListedStatus, only?: ListedStatus): Promise<void> => {
       await run(MOVE, taskId, placeOf(status), Date.parse(receivedAt), only ? placeOf(only) : 0)
     },
+    /** Tells those who look again and again that something about a separation is new. */
+    tell: async (taskId: string): Promise<void> => {
+      await redis.xadd(changes, 'MAXLEN', '~', REMEMBERED_CHANGES, '*', 'task', taskId)
+    },
     /** Takes a separation out of the list. */
     forget: async (taskId: string): Promise<void> => {
       await run(FORGET, taskId)
     },
   }
 }
-
-export type LibraryNotes = ReturnType<typeof createLibraryNotes>
 
 // As Lua counts.
 const placeOf = (status: ListedStatus): number => LISTED_STATUSES.indexOf(status) + 1

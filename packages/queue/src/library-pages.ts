@@ -116,8 +116,6 @@ export const createLibraryPages = (redis: RedisConnection, prefix: string) => {
   }
 }
 
-export type LibraryPages = ReturnType<typeof createLibraryPages>
-
 /** The order of the list, over several indexes too: newest first, those of one millisecond in the reverse order of their ids. */
 export const newestFirst = (a: LibraryItem, b: LibraryItem): number => b.at - a.at || byId(b, a)
 

@@ -66,8 +66,6 @@ export const startPresence = ({ shards, prefix, version, describe, everyMs = NOT
   }
 }
 
-export type Presence = ReturnType<typeof startPresence>
-
 /** Somebody who is alive, and how old his word is. */
 export type Alive = { note: PresenceNote; ageMs: number }
 

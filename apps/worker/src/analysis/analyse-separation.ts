@@ -15,6 +15,8 @@ export type AnalyseSeparationOptions = {
   store: Pick<StemStore, 'readManifest' | 'readAnalysis' | 'writeAnalysis'>
   thread: Pick<AnalysisThread, 'analyse'>
   amend: Amender['amend']
+  /** Is told of each stem that was looked at. */
+  onAnalysed: (taskId: string) => Promise<void>
   metrics: Pick<WorkerMetrics, 'analyses' | 'analysedSeconds'>
   log: Log
 }
@@ -25,7 +27,9 @@ export type AnalyseSeparationOptions = {
  *
  * @throws from what it returns, when store or Redis do not answer
  */
-export const createAnalyseSeparation = ({ store, thread, amend, metrics, log }: AnalyseSeparationOptions) => {
+export const createAnalyseSeparation = (options: AnalyseSeparationOptions) => {
+  const { store, thread, amend, onAnalysed, metrics, log } = options
+
   const lookAt = async (taskId: string, { file, sha256 }: SavedStem, signal: AbortSignal) => {
     const tooLong = AbortSignal.timeout(LONGEST_MS)
     try {
@@ -48,7 +52,10 @@ export const createAnalyseSeparation = ({ store, thread, amend, metrics, log }: 
     const analysis = await lookAt(taskId, saved, signal)
     const found = analysis?.stemkeeper
     const isSame = found?.sha256 === saved.sha256
-    if (analysis && isSame) await store.writeAnalysis(taskId, stem, analysis)
+    if (analysis && isSame) {
+      await store.writeAnalysis(taskId, stem, analysis)
+      await onAnalysed(taskId)
+    }
     const outcome = !isSame ? 'other_bytes' : found.problem ? 'problem' : 'analysed'
     const { duration_seconds: seconds = 0 } = found?.audio ?? {}
     metrics.analyses.inc({ outcome })
