@@ -38,6 +38,7 @@ export const checkBoard = async ({ board, post, finished }: Stage, { check }: Ch
       await page.goto(url)
       const separation = page.locator('article', { hasText: taskId })
       await separation.getByText('complete').waitFor()
+      await separation.getByText('Files').click()
       await page.screenshot({ path: join(SCREENSHOTS, 'compose-library.png') })
       for (const [stem, link] of Object.entries(stemLinks(callback))) {
         const href = await separation.getByRole('link', { name: new RegExp(`^${stem}`) }).getAttribute('href')
@@ -48,6 +49,16 @@ export const checkBoard = async ({ board, post, finished }: Stage, { check }: Ch
           .digest('hex')
         assert.equal(sha256, sha256Of(link))
       }
+    }),
+  )
+
+  await check('its stems are looked at, drawn, and play together', () =>
+    inBrowser({ username, password }, async (page) => {
+      await page.goto(`${url}/separations/${taskId}`)
+      await page.locator('svg.waveform').first().waitFor()
+      await page.getByRole('button', { name: 'Play', exact: true }).click()
+      await page.getByText(/^0:0[1-9] \//).waitFor()
+      await page.screenshot({ path: join(SCREENSHOTS, 'compose-separation.png') })
     }),
   )
 }

@@ -8,7 +8,7 @@ import type { Stage } from './stage.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const OURS =
-  /^(package\.json|scripts\/(compose-secrets|local-files|with-redis|expect|separate|replay|replay\/[\w-]+)\.ts|(apps|packages)\/[\w-]+\/(package\.json|src\/.+))$/
+  /^(package\.json|scripts\/(compose-secrets|local-files|with-redis|expect|separate|replay|replay\/[\w-]+)\.ts|(apps|packages)\/[\w-]+\/(package\.json|src\/.+)|apps\/board\/web\/[\w-]+\.(js|svg))$/
 const PACKAGE_MANAGERS = 'npm npx corepack yarn yarnpkg pnpm apt apt-get dpkg apk rpm pip pip3 gem cargo'
 const WRITABLE = {
   ingress: ['/app/data/spool', '/tmp'],

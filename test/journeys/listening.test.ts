@@ -135,6 +135,7 @@ inBrowser('mute, solo and volume decide what is heard, by mouse and by keys', as
   await page.keyboard.press('Space')
   await page.getByRole('button', { name: 'Play', exact: true }).waitFor()
   await expect.poll(listener.isAnyPlaying).toBe(false)
+  expect(await page.context().storageState()).toEqual({ cookies: [], origins: [] }) // nothing is remembered
   expect(seen).toEqual([])
 })
 

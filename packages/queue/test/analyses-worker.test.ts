@@ -29,7 +29,7 @@ const start = async (analyse: (job: AnalysisJob, signal: AbortSignal) => Promise
   return { queue, work, add, job }
 }
 
-test('an analysis that was added twice is done once, and one that fails is tried again', async () => {
+test('the newest is looked at first, one that was added twice once, and one that fails again', async () => {
   const seen: number[] = []
   const { work, add, job } = await start(async ({ run }) => {
     seen.push(run)
@@ -39,7 +39,7 @@ test('an analysis that was added twice is done once, and one that fails is tried
   for (const run of [1, 1, 2]) await add(run)
   work()
   await waitFor('both are done', async () => (await job(1))?.finishedOn && (await job(2))?.returnvalue)
-  expect(seen).toEqual([1, 2, 2])
+  expect(seen).toEqual([2, 1, 2])
 })
 
 test('a worker that leaves hands back what it is at, at once and without an attempt spent', async () => {

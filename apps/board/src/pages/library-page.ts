@@ -69,22 +69,23 @@ const separation = (entry: ShownEntry, mayAct: boolean): string => html`<article
 <p class="about">!${aboutText(entry)} !${age(entry.received_at)} !${summaryText(entry)}· !${links(entry)}</p>
 !${entry.code === 200 ? '' : html`<p class="reason">The provider said: ${entry.code} ${entry.msg}</p>`}
 !${entry.problem === null ? '' : html`<p class="reason">${entry.problem}</p>`}
-!${stemList(entry)}
-!${isRunning(entry) || !mayAct ? '' : replayButton(entry)}</article>
+!${stemLines(entry, false)}
+<div class="foot">!${files(entry)}!${isRunning(entry) || !mayAct ? '' : replayButton(entry)}</div></article>
 `
 
 // What is home needs a look only when somebody wants it; what is not, at once.
-const stemList = ({ stems, progress }: ShownEntry): string => {
-  const items = inMixOrder(Object.keys(stems)).map((name) => {
+const files = (entry: ShownEntry): string => {
+  const lines = stemLines(entry, true)
+  return lines === '' ? '' : html`<details><summary>Files</summary>!${lines}</details>`
+}
+
+const stemLines = ({ stems, progress }: ShownEntry, areHome: boolean): string => {
+  const lines = inMixOrder(Object.keys(stems)).flatMap((name) => {
     const stem = stems[name] as LibraryStem
-    return { isHome: stem.status === 'saved', html: html`<li>!${stemLine(name, stem, progress[name])}</li>` }
+    if ((stem.status === 'saved') !== areHome) return []
+    return [html`<li>!${stemLine(name, stem, progress[name])}</li>`]
   })
-  const list = (isHome: boolean): string => {
-    const lines = items.filter((item) => item.isHome === isHome).map((item) => item.html)
-    return lines.length === 0 ? '' : html`<ul class="stems">!${lines}</ul>`
-  }
-  const home = list(true)
-  return list(false) + (home === '' ? '' : html`<details><summary>Files</summary>!${home}</details>`)
+  return lines.length === 0 ? '' : html`<ul class="stems">!${lines}</ul>`
 }
 
 const replayButton = ({
