@@ -19,7 +19,8 @@ const openRedis = async (url: string) => {
       : ((await redis.dumpBuffer(key)) ?? '')
   /** Every key with its value, and whether it ends by itself. */
   const dump = async (): Promise<Record<string, string>> => {
-    const keys = (await redis.keys('*')).sort()
+    // By these workers tell each other that they are there; they end by themselves.
+    const keys = (await redis.keys('*')).filter((key) => !key.endsWith(':stalled-check')).sort()
     const values = await Promise.all(
       keys.map(async (key) => {
         const hash = createHash('sha256').update(await contentOf(key))
