@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Queue } from 'bullmq'
 import { withDeadline } from './deadline.ts'
 import { type AnalysisJob, QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
 import { isDone } from './move.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 import { createResentBox } from './resent.ts'
 
@@ -29,15 +29,7 @@ export const createAmender = ({
   prefix: string
   deadlineMs: number
 }) => {
-  const queue = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, {
-    connection: redis,
-    prefix,
-    // Both, or a Redis that is away at start makes this queue refuse for ever.
-    skipWaitingForReady: true,
-    skipVersionCheck: true,
-    skipMetasUpdate: true,
-  })
-  queue.on('error', () => {}) // the connection reports its own outages
+  const queue = openQueue<SeparationJob, SeparationResult>(redis, prefix, QUEUES.separations)
   const resent = createResentBox(redis, prefix)
 
   const amendNow = async ({ taskId, run }: AnalysisJob, signal: AbortSignal): Promise<AmendAnswer> => {

@@ -1,5 +1,5 @@
-import { Queue } from 'bullmq'
 import { QUEUES } from './jobs.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 
 /**
@@ -8,24 +8,12 @@ import type { RedisConnection } from './redis.ts'
  * @param redis a connection that fails fast; it stays the caller's to close
  */
 export const createBoardQueues = ({ redis, prefix }: { redis: RedisConnection; prefix: string }) => {
-  const open = (name: string): Queue => {
-    const queue = new Queue(name, {
-      connection: redis,
-      prefix,
-      // Both, or a Redis that is away at start makes this queue refuse for ever.
-      skipWaitingForReady: true,
-      skipVersionCheck: true,
-      skipMetasUpdate: true, // who only looks writes nothing
-    })
-    queue.on('error', () => {}) // the connection reports its own outages
-    return queue
-  }
   const queues = {
-    separations: open(QUEUES.separations),
-    stems: open(QUEUES.stems),
-    quarantine: open(QUEUES.quarantine),
-    notifications: open(QUEUES.notifications),
-    analyses: open(QUEUES.analyses),
+    separations: openQueue(redis, prefix, QUEUES.separations),
+    stems: openQueue(redis, prefix, QUEUES.stems),
+    quarantine: openQueue(redis, prefix, QUEUES.quarantine),
+    notifications: openQueue(redis, prefix, QUEUES.notifications),
+    analyses: openQueue(redis, prefix, QUEUES.analyses),
   }
   return {
     ...queues,

@@ -1,5 +1,6 @@
-import { Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import { QUEUES } from './jobs.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** Jobs per queue and state. */
@@ -23,17 +24,7 @@ export type Backlog = {
  * @param redis a connection that fails fast; it stays the caller's to close
  */
 export const createQueueCounter = (redis: RedisConnection, prefix: string) => {
-  const queues = Object.values(QUEUES).map(
-    (name) =>
-      new Queue(name, {
-        connection: redis,
-        prefix,
-        skipWaitingForReady: true,
-        skipVersionCheck: true,
-        skipMetasUpdate: true, // who only looks writes nothing
-      }),
-  )
-  for (const queue of queues) queue.on('error', () => {}) // the connection reports its own outages
+  const queues = Object.values(QUEUES).map((name) => openQueue(redis, prefix, name))
 
   const backlogOf = async (name: WorkedQueue): Promise<Backlog> => {
     const queue = queues.find((candidate) => candidate.name === name) as Queue

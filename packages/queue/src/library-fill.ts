@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { separationSchema } from '@stems/domain/separation'
-import { type JobState, Queue } from 'bullmq'
+import type { JobState } from 'bullmq'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
 import { createLibraryNotes, type ListedStatus, libraryKeys } from './library-notes.ts'
 import { statusOf } from './listing.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 
 const AT_ONCE = 200
@@ -32,14 +33,7 @@ export const createLibraryFill = (redis: RedisConnection, prefix: string) => {
   const { filled, all } = libraryKeys(prefix)
   const turnKey = `${filled}:turn`
   const notes = createLibraryNotes(redis, prefix)
-  const queue = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, {
-    connection: redis,
-    prefix,
-    skipWaitingForReady: true,
-    skipVersionCheck: true,
-    skipMetasUpdate: true,
-  })
-  queue.on('error', () => {}) // the connection reports its own outages
+  const queue = openQueue<SeparationJob, SeparationResult>(redis, prefix, QUEUES.separations)
 
   const addAll = async (known: KnownSeparation[]): Promise<void> => {
     await Promise.all(known.map(({ taskId, receivedAt, status }) => notes.add(taskId, receivedAt, status)))

@@ -1,10 +1,11 @@
 import { type Separation, separationSchema } from '@stems/domain/separation'
-import { type Job, type JobState, Queue } from 'bullmq'
+import type { Job, JobState } from 'bullmq'
 import { withDeadline } from './deadline.ts'
 import { createJobStateReader } from './job-state.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
 import { createLibraryNotes, type ListedStatus } from './library-notes.ts'
 import { createLibraryPages, type LibraryItem, type LibraryQuery } from './library-pages.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 import { CursorError, readCursor, writeCursor } from './walk-cursor.ts'
 
@@ -45,15 +46,7 @@ export type WalkStep = { items: LibraryItem[]; next: string | null }
 
 /** Looks at the library's index and into the queue of separations; what it costs does not grow with either. */
 export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => {
-  const queue = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, {
-    connection: redis,
-    prefix,
-    // Both, or a Redis that is away at start makes this queue refuse for ever.
-    skipWaitingForReady: true,
-    skipVersionCheck: true,
-    skipMetasUpdate: true, // who only looks writes nothing
-  })
-  queue.on('error', () => {}) // the connection reports its own outages
+  const queue = openQueue<SeparationJob, SeparationResult>(redis, prefix, QUEUES.separations)
   const stateOf = createJobStateReader(redis, queue)
 
   const readJob = async (id: string, state: JobState): Promise<ListedSeparation | undefined> => {

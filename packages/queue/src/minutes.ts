@@ -1,6 +1,6 @@
-import { Queue } from 'bullmq'
 import { endedPerMinute } from './ended-minutes.ts'
 import { QUEUES } from './jobs.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** For so long it is remembered what happened in each minute. */
@@ -51,15 +51,7 @@ const readSample = (text: string | undefined): Sample | undefined => {
  */
 export const createMinutesReader = (redis: RedisConnection, prefix: string) => {
   const keys = minuteKeys(prefix)
-  const stems = new Queue(QUEUES.stems, {
-    connection: redis,
-    prefix,
-    // Both, or a Redis that is away at start makes this queue refuse for ever.
-    skipWaitingForReady: true,
-    skipVersionCheck: true,
-    skipMetasUpdate: true, // who only looks writes nothing
-  })
-  stems.on('error', () => {}) // the connection reports its own outages
+  const stems = openQueue(redis, prefix, QUEUES.stems)
 
   return {
     /** @throws when Redis is away */

@@ -2,6 +2,7 @@ import { type Job, type JobState, type JobsOptions, Queue } from 'bullmq'
 import { withDeadline } from './deadline.ts'
 import { QUEUES } from './jobs.ts'
 import { QueueAwayError } from './listing.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 import { type Telemetry, telling } from './telemetry.ts'
 
@@ -52,7 +53,6 @@ export const createAnnouncer = ({
     prefix,
     ...telling(telemetry),
   })
-  queue.on('error', () => {}) // the connection reports its own outages
   return {
     /**
      * Announces an event. One whose id is known already changes nothing, whatever has become of it: its first body stays.
@@ -117,14 +117,7 @@ const PLACES = {
 
 /** Looks at the notifications, and has them sent again. What looking costs does not grow with the queue. */
 export const createNotifications = ({ redis, prefix, deadlineMs }: NotificationsOptions) => {
-  const queue = new Queue<NotificationJob, NotificationResult>(QUEUES.notifications, {
-    connection: redis,
-    prefix,
-    // Both, or a Redis that is away at start makes this queue refuse for ever.
-    skipWaitingForReady: true,
-    skipVersionCheck: true,
-    skipMetasUpdate: true, // who only looks writes nothing
-  })
+  const queue = openQueue<NotificationJob, NotificationResult>(redis, prefix, QUEUES.notifications)
   queue.on('error', () => {}) // the connection reports its own outages
 
   const countNow = async (): Promise<Record<string, number>> => queue.getJobCounts(...Object.values(PLACES).flat())

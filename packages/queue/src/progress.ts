@@ -1,7 +1,8 @@
-import { type Job, Queue } from 'bullmq'
+import type { Job } from 'bullmq'
 import { readFailure } from './failure.ts'
 import { createJobStateReader } from './job-state.ts'
 import { QUEUES, type SeparationJob, type StemJob, type StemResult, separationJobId, stemJobId } from './jobs.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** How far the download of a stem is; `bytes` and `total` are null as long as nobody knows. */
@@ -23,16 +24,8 @@ export type StemProgress = {
  * @param redis stays the caller's to close
  */
 export const createProgressReader = (redis: RedisConnection, prefix: string) => {
-  const options = {
-    connection: redis,
-    prefix,
-    skipWaitingForReady: true,
-    skipVersionCheck: true,
-    skipMetasUpdate: true,
-  }
-  const separations = new Queue<SeparationJob>(QUEUES.separations, options)
-  const stems = new Queue<StemJob>(QUEUES.stems, options)
-  for (const queue of [separations, stems]) queue.on('error', () => {}) // the connection reports its own outages
+  const separations = openQueue<SeparationJob>(redis, prefix, QUEUES.separations)
+  const stems = openQueue<StemJob>(redis, prefix, QUEUES.stems)
   const stateOf = createJobStateReader(redis, stems)
 
   // A stem's job is forgotten before its separation's, which knows what became of it.

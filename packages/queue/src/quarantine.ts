@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { redactLinks } from '@stems/domain/link'
 import { type Separation, separationSchema } from '@stems/domain/separation'
-import { type Job, Queue } from 'bullmq'
+import type { Job } from 'bullmq'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type QuarantineJob } from './jobs.ts'
 import { QueueAwayError } from './listing.ts'
+import { openQueue } from './open-queue.ts'
 import { type Bounds, createDoorkeeper, createTurns } from './quarantine-bounds.ts'
 import type { RedisConnection } from './redis.ts'
 import { createReplicas } from './replicas.ts'
@@ -49,15 +50,7 @@ const LONGEST_REASON = 1000 // a parser may complain about each of ten thousand 
  * provider's record does not bear out. They are waiting jobs of a queue without workers. What opens a link is sealed.
  */
 export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: QuarantineOptions) => {
-  const queue = new Queue<QuarantineJob>(QUEUES.quarantine, {
-    connection: redis,
-    prefix,
-    // Both, or a Redis that is away at start makes this queue refuse for ever.
-    skipWaitingForReady: true,
-    skipVersionCheck: true,
-    skipMetasUpdate: true, // who only looks writes nothing
-  })
-  queue.on('error', () => {}) // the connection reports its own outages
+  const queue = openQueue<QuarantineJob>(redis, prefix, QUEUES.quarantine)
   const inTurn = createTurns()
   const mayEnter = createDoorkeeper(redis, queue, bounds)
   const seal = createSeal(redis, prefix)

@@ -1,7 +1,7 @@
 import type { Separation } from '@stems/domain/separation'
-import { Queue } from 'bullmq'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
 import { createLibraryNotes } from './library-notes.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 import { createResentBox } from './resent.ts'
 
@@ -20,14 +20,7 @@ export type HoldAnswer = 'held' | 'busy' | 'recent'
  * @param holdMs after which a hold is over by itself: whoever held it has died
  */
 export const createRetiredJobs = (redis: RedisConnection, prefix: string, holdMs: number) => {
-  const separations = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, {
-    connection: redis,
-    prefix,
-    skipWaitingForReady: true,
-    skipVersionCheck: true,
-    skipMetasUpdate: true,
-  })
-  separations.on('error', () => {}) // the connection reports its own outages
+  const separations = openQueue<SeparationJob, SeparationResult>(redis, prefix, QUEUES.separations)
   const resent = createResentBox(redis, prefix)
   const library = createLibraryNotes(redis, prefix)
 

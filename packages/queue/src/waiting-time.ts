@@ -1,6 +1,7 @@
-import { Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import { type Ended, endedPerMinute, MINUTE_MS } from './ended-minutes.ts'
 import { QUEUES } from './jobs.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** So many minutes that are over count for the rate, besides the one that runs. */
@@ -19,17 +20,7 @@ export type WaitingTime = { queue: string; seconds: number }
  * @param now in place of the clock, for tests
  */
 export const createWaitingTime = (redis: RedisConnection, prefix: string, now: () => number = Date.now) => {
-  const queues = [QUEUES.stems, QUEUES.separations].map(
-    (name) =>
-      new Queue(name, {
-        connection: redis,
-        prefix,
-        skipWaitingForReady: true,
-        skipVersionCheck: true,
-        skipMetasUpdate: true, // who only looks writes nothing
-      }),
-  )
-  for (const queue of queues) queue.on('error', () => {}) // the connection reports its own outages
+  const queues = [QUEUES.stems, QUEUES.separations].map((name) => openQueue(redis, prefix, name))
 
   // Work for a worker: what it could take now. A retry whose time has not come is none, and nobody could hurry it.
   const readBacklog = async (queue: Queue, at: number): Promise<number> => {

@@ -1,0 +1,26 @@
+import { Queue } from 'bullmq'
+import type { RedisConnection } from './redis.ts'
+
+/**
+ * Opens a queue for those who look at its jobs or move them. To open it writes nothing, and a Redis that is away at start keeps
+ * nobody waiting.
+ *
+ * @param redis a connection that fails fast; it stays the caller's to close, as the queue does
+ */
+// biome-ignore lint/suspicious/noExplicitAny: BullMQ's own defaults, for those whom no job's data concerns
+export const openQueue = <Data = any, Result = any>(
+  redis: RedisConnection,
+  prefix: string,
+  name: string,
+): Queue<Data, Result> => {
+  const queue = new Queue<Data, Result>(name, {
+    connection: redis,
+    prefix,
+    // Both, or a Redis that is away at start makes this queue refuse for ever.
+    skipWaitingForReady: true,
+    skipVersionCheck: true,
+    skipMetasUpdate: true, // who only looks writes nothing
+  })
+  queue.on('error', () => {}) // the connection reports its own outages
+  return queue as Queue<Data, Result>
+}
