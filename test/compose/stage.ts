@@ -50,7 +50,9 @@ export const createStage = async (project: ComposeProject): Promise<Stage> => {
     finished: (taskId, withinMs = 30_000) =>
       waitFor(`the manifest of ${taskId}`, () => manifest(taskId), { withinMs, everyMs: 250 }),
     savedFiles: async (taskId) => {
-      const lines = (await exec('board', 'sh', '-c', `cd ${STEMS}/${taskId} && sha256sum *`)).trim().split('\n')
+      // What is being written gets its name when it is whole: it may be gone by then.
+      const sum = 'for file in *; do case $file in *.part) ;; *) sha256sum "$file" ;; esac; done'
+      const lines = (await exec('board', 'sh', '-c', `cd ${STEMS}/${taskId} && ${sum}`)).trim().split('\n')
       return Object.fromEntries(lines.map((line) => line.split(/\s+/).reverse()))
     },
     hits: async (links) => {
