@@ -5,7 +5,7 @@ export const LISTED_STATUSES = ['expected', 'waiting', 'downloading', 'complete'
 
 export type ListedStatus = (typeof LISTED_STATUSES)[number]
 
-/** The keys of the library's index: one sorted set per status, by the time at which each separation was first heard of. */
+/** The keys of the library's list: one sorted set per status, by the time at which each separation was first heard of. */
 export const libraryKeys = (prefix: string) => {
   const of = (status: ListedStatus): string => `${prefix}:library:${status}`
   return { of, all: LISTED_STATUSES.map(of), changes: `${prefix}:library:changes`, filled: `${prefix}:library:filled` }
@@ -15,7 +15,7 @@ export const libraryKeys = (prefix: string) => {
 export const REMEMBERED_CHANGES = 1000
 
 /**
- * Keeps the library's index: which separations there are, in the order in which they were first heard of, each in the set of
+ * Keeps the library's list: which separations there are, in the order in which they were first heard of, each in the set of
  * its status. It says in what order to look, and the queue and the store say what there is to see: so a note may be made
  * twice, and one that was lost by a crash is made good by the next.
  *

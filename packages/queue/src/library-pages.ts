@@ -4,7 +4,7 @@ import type { RedisConnection } from './redis.ts'
 /** A place in the list: when a separation was first heard of, in milliseconds since 1970, and its task. */
 export type LibraryPlace = [at: number, taskId: string]
 
-/** A separation as the index knows it. */
+/** A separation as the list knows it. */
 export type LibraryItem = { taskId: string; at: number; status: ListedStatus }
 
 export type LibraryQuery = {
@@ -28,7 +28,7 @@ const SEARCHED_AT_ONCE = 5000
 const LONGEST_SEARCH_MS = 400
 
 /**
- * Reads the library's index: pages of it cost the same wherever they are and however long it is. A search looks at every
+ * Reads the library's list: pages of it cost the same wherever they are and however long it is. A search looks at every
  * task until its time is up; what it has not come to is on its next page.
  */
 export const createLibraryPages = (redis: RedisConnection, prefix: string) => {

@@ -44,7 +44,7 @@ type StoredJob = Job<SeparationJob, SeparationResult>
 /** A step of a walk, and where the next one begins; `null` when all were shown. */
 export type WalkStep = { items: LibraryItem[]; next: string | null }
 
-/** Looks at the library's index and into the queue of separations; what it costs does not grow with either. */
+/** Looks at the library's list and into the queue of separations; what it costs does not grow with either. */
 export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => {
   const queue = openQueue<SeparationJob, SeparationResult>(redis, prefix, QUEUES.separations)
   const stateOf = createJobStateReader(redis, queue)
@@ -118,7 +118,7 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
      */
     isFilled: () => ask(pages.isFilled),
     /**
-     * Makes the index true where somebody has seen that it is not: an older version notes nothing, and a crash may lose a
+     * Makes the list true where somebody has seen that it is not: an older version notes nothing, and a crash may lose a
      * note. What has moved on since then stays.
      *
      * @param status what was seen; `undefined` where neither the queue nor the store know it
