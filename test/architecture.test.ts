@@ -154,8 +154,7 @@ test('requests leave from the room outgoing, and from nowhere else', () => {
   const within = sources.filter(({ code }) => waysOut(code).length > 0)
   expect(within.map(({ path }) => path).sort()).toEqual([
     'packages/outgoing/src/client.ts',
-    'packages/outgoing/src/request-failure.ts', // reads the client's errors
-    'packages/outgoing/src/url-guard.ts', // the agents
+    'packages/outgoing/src/url-guard.ts', // the connector
   ])
 })
 

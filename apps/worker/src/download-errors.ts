@@ -6,13 +6,12 @@ import { type RequestFailure, readRequestError } from '@stems/outgoing/request-f
  * Says what a failed download means, for people and for the queue.
  *
  * @param error whatever the request, the pipeline or the store threw
- * @param url what was asked
  * @param bytes how many bytes had come
  */
-export const explainFailure = (error: unknown, url: URL, bytes: number): StemError => {
+export const explainFailure = (error: unknown, bytes: number): StemError => {
   const known = causes(error).find((cause) => cause instanceof StemError)
   if (known) return known
-  const failure = readRequestError(error, url.host)
+  const failure = readRequestError(error)
   if (failure instanceof StemError) return failure
   if (failure) return explainRequestFailure(failure, bytes)
   throw error

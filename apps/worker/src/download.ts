@@ -15,7 +15,6 @@ export type DownloadLimits = {
   trickle?: { bytes: number; ms: number }
 }
 
-const CONNECT_MS = 10_000
 const MOST_REDIRECTS = 5
 const TRICKLE = { bytes: 64 * 1024, ms: 60_000 }
 
@@ -30,7 +29,7 @@ export type DownloadOptions = {
 
 /** Streams files to where they are wanted; never holds one in memory. One request per call: the queue retries. */
 export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TRICKLE }: DownloadLimits) => {
-  const timeouts = { connectMs: CONNECT_MS, idleMs: stallMs }
+  const timeouts = { idleMs: stallMs }
 
   const fetchInto = async (
     link: string,
@@ -75,7 +74,7 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
       answer?.body.destroy()
       target?.destroy()
       if (signal.aborted) throw new StemError('interrupted', 'later', `the download was interrupted: ${signal.reason}.`)
-      throw error instanceof CannotContinueError ? error : explainFailure(error, answer?.url ?? url, bytes)
+      throw error instanceof CannotContinueError ? error : explainFailure(error, bytes)
     }
   }
 

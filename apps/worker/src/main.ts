@@ -75,9 +75,11 @@ const hostLimit = createHostLimit({
   onRefused: (reason) => metrics.turnsRefused.inc({ reason }),
   log,
 })
+// Where a host's connections are counted, one that is kept would count as none.
+const client = createClient(createUrlGuard(config), { keepsConnections: config.hostLimit.connections === undefined })
 const saveStem = createSaveStem({
   store,
-  download: createDownload(traceClient(createClient(createUrlGuard(config)), tracer), config),
+  download: createDownload(traceClient(client, tracer), config),
   freshLink: createFreshLink(providerApi),
   metrics,
   log,

@@ -43,9 +43,10 @@ export const createDeliver = ({
   tracer,
 }: DeliverOptions) => {
   const target = new URL(url)
-  const client = traceClient(createClient(createNotifyGuard(url, allowPrivate, resolving)), tracer, { isOurs: true })
+  const guarded = createClient(createNotifyGuard(url, allowPrivate, resolving), { connectMs: timeoutMs })
+  const client = traceClient(guarded, tracer, { isOurs: true })
   const webhooks = secrets.map((secret) => new Webhook(secret))
-  const timeouts = { connectMs: timeoutMs, idleMs: timeoutMs, totalMs: timeoutMs }
+  const timeouts = { idleMs: timeoutMs, totalMs: timeoutMs }
 
   const headersOf = ({ id, body }: Notification) => {
     const now = new Date()

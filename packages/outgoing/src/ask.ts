@@ -1,5 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
-import type { Client } from './client.ts'
+import type { Answer, Client } from './client.ts'
 import { RequestFailure, readRequestError } from './request-failure.ts'
 
 export type Question = {
@@ -10,7 +9,7 @@ export type Question = {
   signal?: AbortSignal
 }
 
-export type Reply = { status: number; headers: IncomingHttpHeaders; text: string }
+export type Reply = { status: number; headers: Answer['headers']; text: string }
 
 export type AskLimits = {
   /** Cap for the body of a reply. */
@@ -29,7 +28,7 @@ export type AskLimits = {
 export const createAsk =
   (client: Client, { maxBytes, timeoutMs }: AskLimits) =>
   async ({ url, ...question }: Question): Promise<Reply> => {
-    const timeouts = { connectMs: timeoutMs, idleMs: timeoutMs, totalMs: timeoutMs }
+    const timeouts = { idleMs: timeoutMs, totalMs: timeoutMs }
     const { status, headers, body } = await client.request(url, { ...question, timeouts })
     try {
       const chunks: Buffer[] = []
@@ -41,7 +40,7 @@ export const createAsk =
       }
       return { status, headers, text: Buffer.concat(chunks).toString('utf8') }
     } catch (error) {
-      throw readRequestError(error, url.host) ?? error
+      throw readRequestError(error) ?? error
     } finally {
       body.destroy()
     }

@@ -1,8 +1,6 @@
-import { once } from 'node:events'
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import got, { type Request } from 'got'
-import { RequestFailure, readRequestError } from './request-failure.ts'
+import { Agent, type Dispatcher } from 'undici'
+import { type Course, explaining, failureOf, RequestFailure } from './request-failure.ts'
 import type { UrlGuard } from './url-guard.ts'
 
 export type RequestOptions = {
@@ -16,8 +14,6 @@ export type RequestOptions = {
 }
 
 export type Timeouts = {
-  /** For each of: finding the address, connecting, greeting. */
-  connectMs: number
   /** No byte for this long, before the answer or within it. */
   idleMs: number
   /** From the request to the last byte of its answer; unlimited unless given. */
@@ -27,51 +23,44 @@ export type Timeouts = {
 /** The head of an answer, whatever its status. */
 export type Answer = {
   status: number
-  headers: IncomingHttpHeaders
+  /** By name in lower case; of a header that came several times, the first. */
+  headers: Record<string, string | undefined>
   /** Who gave it: where the last redirect led. */
   url: URL
   /** Its bytes as they were sent. They must be read to their end, or destroyed; they fail with RequestFailure. */
   body: Readable
 }
 
-/** Sends requests, and none that its guard does not allow. One request per call: whoever calls decides on another. */
-export const createClient = (guard: UrlGuard) => {
-  const client = got.extend({
-    agent: guard.agents,
-    retry: { limit: 0 },
-    throwHttpErrors: false, // got would read an error's body into memory, however long
-    decompress: false,
-    followRedirect: false, // got takes the credentials out of a redirect before anybody can see that there were some
-    // The provider's CDN turns some default user agents away. What is compressed cannot be compared with its length.
-    headers: { 'user-agent': 'Mozilla/5.0 (compatible; Stemkeeper/1.0)', 'accept-encoding': 'identity', accept: '*/*' },
-  })
+export type ClientOptions = {
+  /** For finding an address, connecting and greeting together. */
+  connectMs?: number
+  /** Whether a connection may serve a second GET: greeting a far side anew takes several ways there and back. */
+  keepsConnections?: boolean
+}
 
-  const ask = async (
-    url: URL,
-    { method = 'GET', headers, body, signal, timeouts }: RequestOptions,
-  ): Promise<Answer> => {
+const CONNECT_MS = 10_000
+const KEEP_MS = 4000
+
+/** Sends requests, and none that its guard does not allow. One request per call: whoever calls decides on another. */
+export const createClient = (
+  guard: UrlGuard,
+  { connectMs = CONNECT_MS, keepsConnections = true }: ClientOptions = {},
+) => {
+  const connect = guard.connector(connectMs)
+  const keeping = { keepAliveTimeout: KEEP_MS, keepAliveMaxTimeout: KEEP_MS }
+  const reusing = new Agent({ connect, ...keeping, pipelining: keepsConnections ? 1 : 0 }).compose(explaining)
+  // What must not be sent twice goes over a connection that nobody can have closed in the meantime.
+  const single = new Agent({ connect, pipelining: 0 }).compose(explaining)
+
+  const ask = async (url: URL, options: RequestOptions): Promise<Answer> => {
     guard.check(url)
-    const { connectMs, idleMs, totalMs } = timeouts
-    let request: Request | undefined
+    const isRepeatable = (options.method ?? 'GET') === 'GET'
     try {
-      request = client.stream(url, {
-        method,
-        ...(headers ? { headers } : {}),
-        ...(body === undefined ? {} : { body }),
-        ...(signal ? { signal } : {}),
-        timeout: {
-          ...{ lookup: connectMs, connect: connectMs, secureConnect: connectMs },
-          ...{ response: idleMs, socket: idleMs }, // `read` would limit the whole body
-          ...(totalMs === undefined ? {} : { request: totalMs }),
-        },
-        hooks: { beforeError: [(error) => readRequestError(error, url.host) ?? error] },
-      })
-      request.on('error', ignore) // whoever reads the body hears of it; before that nobody would
-      const [{ statusCode = 0, headers: answered }] = (await once(request, 'response')) as [IncomingMessage]
-      return { status: statusCode, headers: answered, url, body: request }
+      return await send(isRepeatable ? reusing : single, url, options)
     } catch (error) {
-      request?.destroy()
-      throw readRequestError(error, url.host) ?? error
+      // A far side may close a connection in the very moment in which it is used again.
+      if (isRepeatable && keepsConnections && isHangUp(error)) return send(single, url, options)
+      throw error
     }
   }
 
@@ -102,11 +91,65 @@ export const createClient = (guard: UrlGuard) => {
 
 export type Client = ReturnType<typeof createClient>
 
+const send = async (dispatcher: Dispatcher, url: URL, options: RequestOptions): Promise<Answer> => {
+  const { method = 'GET', headers, body = null, timeouts } = options
+  const course: Course = { host: url.host, isSent: false, hasBegun: false }
+  const patience = createPatience(course, options)
+  try {
+    const answer = await dispatcher.request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method,
+      body,
+      // The provider's CDN turns some default user agents away. What is compressed cannot be compared with its length.
+      headers: { 'user-agent': USER_AGENT, 'accept-encoding': 'identity', accept: '*/*', ...headers },
+      headersTimeout: timeouts.idleMs,
+      bodyTimeout: timeouts.idleMs,
+      signal: patience.signal,
+      opaque: course,
+    })
+    answer.body.on('error', ignore) // whoever reads the body hears of it; before that nobody would
+    answer.body.once('close', patience.end)
+    return { status: answer.statusCode, headers: firstOfEach(answer.headers), url, body: answer.body }
+  } catch (error) {
+    patience.end()
+    throw failureOf(error, course)
+  }
+}
+
+const USER_AGENT = 'Mozilla/5.0 (compatible; Stemkeeper/1.0)'
+
+/** Ends a request with words of our own when its caller has heard enough, or when it takes too long as a whole. */
+const createPatience = (course: Course, { signal, timeouts: { totalMs } }: RequestOptions) => {
+  const controller = new AbortController()
+  const end = (kind: 'interrupted' | 'slow', detail: string): void =>
+    controller.abort(new RequestFailure(kind, course.host, detail, !course.isSent))
+  const interrupt = (): void => end('interrupted', 'aborted')
+  if (signal?.aborted) interrupt()
+  signal?.addEventListener('abort', interrupt)
+  const timer = totalMs === undefined ? undefined : setTimeout(() => end('slow', 'request timed out'), totalMs)
+  return {
+    signal: controller.signal,
+    end: (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', interrupt)
+    },
+  }
+}
+
+const HANG_UPS = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+const isHangUp = (error: unknown): boolean =>
+  error instanceof RequestFailure && error.kind === 'unreachable' && !error.isUnsent && HANG_UPS.has(error.detail)
+
+const firstOfEach = (headers: Record<string, string | string[] | undefined>): Answer['headers'] =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]))
+
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
 const redirectOf = ({ status, headers: { location }, url }: Answer): URL | undefined => {
   if (!REDIRECTS.has(status) || location === undefined) return undefined
-  const text = Buffer.from(location, 'latin1').toString() // Node reads headers as latin1; many send UTF-8
+  const text = Buffer.from(location, 'latin1').toString() // headers are read as latin1; many send UTF-8
   return URL.canParse(text, url.href) ? new URL(text, url) : undefined
 }
 

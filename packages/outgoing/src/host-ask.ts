@@ -41,7 +41,8 @@ export const createHostAsk = ({
     },
     resolving,
   )
-  const ask = createAsk(createClient(guard), { ...LIMITS, ...limits })
+  const all = { ...LIMITS, ...limits }
+  const ask = createAsk(createClient(guard, { connectMs: all.timeoutMs }), all)
   return async (question) => {
     try {
       return await ask(question)

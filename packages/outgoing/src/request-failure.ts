@@ -1,5 +1,5 @@
 import { BlockedUrlError } from '@stems/domain/errors'
-import { AbortError, ReadError, RequestError, TimeoutError } from 'got'
+import type { Dispatcher } from 'undici'
 
 /**
  * What became of a request that brought no whole answer.
@@ -40,41 +40,61 @@ const WORDS: Record<FailureKind, string> = {
   interrupted: 'was not waited for',
 }
 
+/** How far a request has come. */
+export type Course = {
+  host: string
+  /** A connection was made, and the request is on its way. */
+  isSent: boolean
+  /** The head of the answer has come. */
+  hasBegun: boolean
+}
+
 /**
- * Reads the errors of the HTTP client. They hold the whole request, its authorization too, so that none of them may go
+ * Has requests fail in our own words, before their answer and within it, and notes how far they have come.
+ *
+ * @param dispatch of undici; `opaque` of its options is the {@link Course}
+ */
+export const explaining: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
+  const course = (options as { opaque?: Course }).opaque
+  if (!course) throw new TypeError('a request without a course')
+  return dispatch(options, {
+    onRequestStart: (controller, context) => {
+      course.isSent = true
+      handler.onRequestStart?.(controller, context)
+    },
+    onResponseStart: (controller, status, headers, text) => {
+      course.hasBegun = status >= 200
+      handler.onResponseStart?.(controller, status, headers, text)
+    },
+    onResponseData: (controller, chunk) => handler.onResponseData?.(controller, chunk),
+    onResponseEnd: (controller, trailers) => handler.onResponseEnd?.(controller, trailers),
+    onResponseError: (controller, error) => handler.onResponseError?.(controller, failureOf(error, course)),
+  })
+}
+
+/**
+ * What a request failed of. The client's errors may hold the whole request, its authorization too, so that none of them may go
  * on as a `cause`.
  *
- * @param error what the client, its stream or a pipeline threw
- * @param host what was asked
+ * @param error of the client
+ */
+export const failureOf = (error: unknown, { host, isSent, hasBegun }: Course): RequestFailure | BlockedUrlError => {
+  const known = readRequestError(error)
+  if (known) return known
+  const code = (error as NodeJS.ErrnoException).code ?? (error as Error).name
+  if (SILENCES.has(code)) return new RequestFailure('silent', host, code, !isSent)
+  return new RequestFailure(hasBegun ? 'cut' : 'unreachable', host, code, !isSent)
+}
+
+const SILENCES = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
+
+/**
+ * Finds what a request failed of in what was thrown where its answer was read.
+ *
+ * @param error what a stream or a pipeline threw
  * @returns `undefined` for what is no failure of a request
  */
-export const readRequestError = (error: unknown, host: string): RequestFailure | BlockedUrlError | undefined => {
-  const known = causes(error).find((cause) => cause instanceof BlockedUrlError || cause instanceof RequestFailure)
-  if (known) return known
-  const code = (error as NodeJS.ErrnoException).code
-  const unsent = error instanceof RequestError && isUnsent(error)
-  if (error instanceof TimeoutError) {
-    return new RequestFailure(kindOfTimeout(error), host, `${error.event} timed out`, unsent)
-  }
-  if (error instanceof ReadError || code === 'ERR_STREAM_PREMATURE_CLOSE') {
-    return new RequestFailure('cut', host, code ?? 'closed')
-  }
-  if (error instanceof AbortError || code === 'ABORT_ERR') {
-    return new RequestFailure('interrupted', host, 'aborted', unsent)
-  }
-  if (error instanceof RequestError) return new RequestFailure('unreachable', host, error.code, unsent)
-  return undefined
-}
-
-// Connections are never used twice, so each request has the times of one of its own.
-const isUnsent = ({ timings, options }: RequestError): boolean => {
-  const isSecure = String(options?.url).startsWith('https:')
-  return (isSecure ? timings?.secureConnect : timings?.connect) === undefined
-}
-
-const kindOfTimeout = ({ event }: TimeoutError): FailureKind => {
-  if (event === 'socket' || event === 'response') return 'silent'
-  return event === 'request' ? 'slow' : 'unreachable'
-}
+export const readRequestError = (error: unknown): RequestFailure | BlockedUrlError | undefined =>
+  causes(error).find((cause) => cause instanceof BlockedUrlError || cause instanceof RequestFailure)
 
 const causes = (error: unknown): Error[] => (error instanceof Error ? [error, ...causes(error.cause)] : [])

@@ -1,9 +1,7 @@
 import { lookup as systemLookup } from 'node:dns'
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
-import type { LookupFunction } from 'node:net'
+import { isIP, type LookupFunction } from 'node:net'
 import { BlockedUrlError, type BlockReason } from '@stems/domain/errors'
-import { RequestFilteringHttpAgent, RequestFilteringHttpsAgent } from 'request-filtering-agent'
+import { buildConnector } from 'undici'
 import { isLocalhost, isPublicAddress, literalAddress } from './address.ts'
 
 export type UrlRules = {
@@ -27,27 +25,26 @@ export type Resolving = {
 /**
  * Decides where requests may go. A verified callback does not make its URLs safe: its signature does not cover them.
  * `check` judges a URL before it is asked, a redirect's target too, and every address that is written out in it.
- * `agents` judge the addresses that a name leads to, and connect to those that they have judged: a name cannot change
+ * `connector` judges the addresses that a name leads to, and connects to those that it has judged: a name cannot change
  * its mind in between.
  */
 export const createUrlGuard = (rules: UrlRules, { lookup = systemLookup, alsoPublic = [] }: Resolving = {}) => {
   const isPublic = (address: string) => isPublicAddress(address) || alsoPublic.includes(address)
-  // The filtering agents are a second net: they judge by themselves what our lookup let pass. Literals, for which Node
-  // calls no lookup, are theirs too.
-  const options = {
-    keepAlive: false,
-    lookup: rules.allowPrivate ? lookup : publicOnly(lookup, isPublic),
-    allowIPAddressList: [...alsoPublic],
-  }
   return {
     /** @throws {BlockedUrlError} */
     check: (url: URL): void => {
       const found = objection(url, rules, isPublic)
       if (found) throw new BlockedUrlError(url.host || url.protocol, found.what, found)
     },
-    agents: rules.allowPrivate
-      ? { http: new HttpAgent(options), https: new HttpsAgent(options) }
-      : { http: new RequestFilteringHttpAgent(options), https: new RequestFilteringHttpsAgent(options) },
+    /**
+     * Opens connections, for undici.
+     *
+     * @param timeout for finding the address, connecting and greeting together, in milliseconds
+     */
+    connector: (timeout: number): buildConnector.connector =>
+      rules.allowPrivate
+        ? buildConnector({ timeout, allowH2: false, lookup })
+        : publicOnly(buildConnector({ timeout, allowH2: false, lookup: judged(lookup, isPublic) }), isPublic),
   }
 }
 
@@ -76,8 +73,27 @@ const objection = (url: URL, rules: UrlRules, isPublic: (address: string) => boo
   return undefined
 }
 
-// One bad address among several is enough: Node may try them all.
+// A second net, which judges by itself what the first let pass: literals, for which Node calls no lookup, before it connects, and
+// whoever has answered before a byte of a request is sent to him.
 const publicOnly =
+  (connect: buildConnector.connector, isPublic: (address: string) => boolean): buildConnector.connector =>
+  (options, done) => {
+    const { hostname } = options
+    const refuse = (address: string) =>
+      done(new BlockedUrlError(hostname, `${NOT_PUBLIC} (${address})`, { reason: 'address' }), null)
+    const literal = hostname.replace(/^\[(.*)\]$/, '$1')
+    if (isIP(literal) !== 0 && !isPublic(literal)) return refuse(literal)
+    connect(options, (error, socket) => {
+      if (!socket) return done(error as Error, null)
+      const { remoteAddress = '' } = socket
+      if (isPublic(remoteAddress)) return done(null, socket)
+      socket.destroy()
+      refuse(remoteAddress)
+    })
+  }
+
+// One bad address among several is enough: Node may try them all.
+const judged =
   (lookup: LookupFunction, isPublic: (address: string) => boolean): LookupFunction =>
   (hostname, options, done) =>
     lookup(hostname, options, (error, answer, family) => {

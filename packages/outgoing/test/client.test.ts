@@ -1,18 +1,17 @@
-import { once } from 'node:events'
-import { get, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { getDefaultAutoSelectFamily } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { BlockedUrlError } from '@stems/domain/errors'
-import { RequestFilteringHttpAgent } from 'request-filtering-agent'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type Client, createClient } from '../src/client.ts'
 import { createUrlGuard, type Resolving, type UrlGuard, type UrlRules } from '../src/url-guard.ts'
 import { PRIVATE, PUBLIC, resolver, startFarSide, startPublicAndPrivate } from './far-sides.ts'
 import { PRIVATE_ADDRESSES } from './private-addresses.ts'
 
 const NAME = 'cdn.example'
-const TIMEOUTS = { connectMs: 20_000, idleMs: 20_000 }
+const TIMEOUTS = { idleMs: 20_000 }
 const RULES: UrlRules = {
   allowedHosts: ['*'],
   allowedPorts: [443],
@@ -53,8 +52,9 @@ test('a name that leads to a public address is asked', async () => {
 })
 
 test('a name that answers a public address first and 127.0.0.1 next is asked once, and then refused', async () => {
-  const { ask, origin, open, trap, lookup } = await startWorld(plain, { answers: [[PUBLIC], [PRIVATE]] })
-  expect((await ask(`${origin}/first`)).status).toBe(200)
+  const once: RequestListener = (_request, response) => response.setHeader('connection', 'close').end('a song')
+  const { ask, origin, open, trap, lookup } = await startWorld(once, { answers: [[PUBLIC], [PRIVATE]] })
+  expect(await text((await ask(`${origin}/first`)).body)).toBe('a song')
   await expect(ask(`${origin}/next`)).rejects.toEqual(blocked('address', NAME))
 
   expect(open.paths).toEqual(['/first'])
@@ -63,7 +63,8 @@ test('a name that answers a public address first and 127.0.0.1 next is asked onc
 })
 
 test('a name that changes its mind between a redirect and its target is refused', async () => {
-  const toItself: RequestListener = (_request, response) => response.writeHead(302, { location: '/next' }).end()
+  const toItself: RequestListener = (_request, response) =>
+    response.writeHead(302, { location: '/next', connection: 'close' }).end()
   const { ask, origin, open, trap } = await startWorld(toItself, { answers: [[PUBLIC], [PRIVATE]] })
   await expect(ask(`${origin}/first`)).rejects.toEqual(blocked('address', NAME))
   expect([open.paths, trap.connections()]).toEqual([['/first'], 0])
@@ -94,28 +95,87 @@ test.each(PRIVATE_ADDRESSES)('a name that leads to %s is refused at the moment o
   expect(trap.connections()).toBe(0)
 })
 
+/** Connects as the client does, to wherever it is told, without anybody having judged the URL. */
+const connectTo = (guard: UrlGuard, hostname: string, port: number) =>
+  new Promise<unknown>((resolve) => {
+    const target = { hostname, host: `${hostname}:${port}`, protocol: 'http:', port: `${port}` }
+    guard.connector(20_000)(target, (error, socket) => {
+      socket?.destroy()
+      resolve(error ?? 'connected')
+    })
+  })
+
 test('the resolver of this machine is judged like any other', async () => {
   const trap = await startFarSide(plain)
-  const { agents } = createUrlGuard(RULES)
-  const request = get({ host: 'localhost', port: trap.port, agent: agents.http })
-  const [error] = await once(request, 'error')
-  expect(error).toBeInstanceOf(BlockedUrlError)
+  expect(await connectTo(createUrlGuard(RULES), 'localhost', trap.port)).toBeInstanceOf(BlockedUrlError)
   expect(trap.connections()).toBe(0)
 })
 
-test.each(['127.0.0.1', '127.0.0.2', '0.0.0.0', '::1', '::ffff:127.0.0.1', '10.0.0.1', '169.254.169.254'])(
-  'the agents refuse the literal %s by themselves, for which Node calls no lookup',
+test.each(['127.0.0.1', '127.0.0.2', '0.0.0.0', '::1', '[::1]', '::ffff:127.0.0.1', '10.0.0.1', '169.254.169.254'])(
+  'the connector refuses the literal %s by itself, for which Node calls no lookup',
   async (host) => {
     const trap = await startFarSide(plain)
-    const request = get({ host, port: trap.port, agent: createUrlGuard(RULES).agents.http })
-    const [error] = await once(request, 'error')
-    expect(error).toMatchObject({ message: expect.stringMatching(/is not allowed/) })
+    expect(await connectTo(createUrlGuard(RULES), host, trap.port)).toEqual(blocked('address', ''))
     expect(trap.connections()).toBe(0)
   },
 )
 
-test('both nets are up where private addresses are not permitted', () => {
-  expect(createUrlGuard(RULES).agents.http).toBeInstanceOf(RequestFilteringHttpAgent)
+test('who answers from an address that is not public is sent nothing, whatever the resolver was judged to say', async () => {
+  const trap = await startFarSide(plain)
+  const judged = vi
+    .fn(() => true)
+    .mockReturnValueOnce(true)
+    .mockReturnValue(false)
+  const alsoPublic = Object.assign([PRIVATE], { includes: judged })
+  const guard = createUrlGuard(RULES, { lookup: resolver([PRIVATE]), alsoPublic })
+  expect(await connectTo(guard, NAME, trap.port)).toEqual(blocked('address', NAME))
+  expect([judged.mock.calls.length, trap.paths]).toEqual([2, []])
+})
+
+test('a connection serves one request after the other, and its address was judged', async () => {
+  const { ask, origin, open, lookup } = await startWorld(plain)
+  for (let times = 0; times < 3; times++) {
+    expect(await text((await ask(`${origin}/x.mp3`)).body)).toBe('a song')
+    await setImmediate() // the client takes a connection back a moment after its last byte
+  }
+  expect([open.paths.length, open.connections(), lookup.asked]).toEqual([3, 1, [NAME]])
+})
+
+test('a connection is used once where those of a host are counted', async () => {
+  const far = await startFarSide(plain)
+  const rules = { ...RULES, allowPrivate: true }
+  const client = createClient(createUrlGuard(rules), { keepsConnections: false })
+  for (let times = 0; times < 3; times++) await text((await fetchWith(client, `http://${PRIVATE}:${far.port}/`)).body)
+  expect(far.connections()).toBe(3)
+})
+
+test('a far side that closes a connection when it is used again is asked over a new one', async () => {
+  const served = new Set<unknown>()
+  const far = await startFarSide(({ socket }, response) => {
+    if (served.has(socket)) return socket.destroy()
+    served.add(socket)
+    response.end('a song')
+  })
+  const client = createClient(createUrlGuard({ ...RULES, allowPrivate: true }))
+  for (let times = 0; times < 2; times++) {
+    expect(await text((await fetchWith(client, `http://${PRIVATE}:${far.port}/`)).body)).toBe('a song')
+    await setImmediate()
+  }
+  expect([far.paths.length, far.connections()]).toEqual([3, 2])
+})
+
+test('a POST is sent once, over a connection of its own', async () => {
+  const far = await startFarSide((request, response) => {
+    if (request.method === 'POST') request.socket.destroy()
+    else response.end('a song')
+  })
+  const client = createClient(createUrlGuard({ ...RULES, allowPrivate: true }))
+  const url = `http://${PRIVATE}:${far.port}/`
+  await text((await fetchWith(client, url)).body)
+  await setImmediate()
+  const posting = client.request(new URL(url), { method: 'POST', body: '{}', timeouts: TIMEOUTS })
+  await expect(posting).rejects.toMatchObject({ kind: 'unreachable', isUnsent: false })
+  expect([far.paths.length, far.connections()]).toEqual([2, 2])
 })
 
 test.each([
