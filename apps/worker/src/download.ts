@@ -17,9 +17,12 @@ export type DownloadLimits = {
 
 const MOST_REDIRECTS = 5
 const TRICKLE = { bytes: 64 * 1024, ms: 60_000 }
+const HEAD_BYTES = 4100 // what the library that names types looks at first
+const WORTH_A_NOTE_BYTES = 1024 * 1024 // what is less is fetched anew if this process dies
+const NOTHING = Buffer.alloc(0)
 
-/** What came. */
-export type Download = { bytes: number; sha256: string }
+/** What came. `head`: the first bytes of the file, as far as they came in this attempt. */
+export type Download = { bytes: number; sha256: string; head: Buffer }
 
 export type DownloadOptions = {
   signal: AbortSignal
@@ -40,6 +43,7 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
     const { signal, progress } = options
     const url = new URL(link)
     let bytes = 0
+    let head = NOTHING
     let answer: Answer | undefined
     let target: Writable | undefined
     try {
@@ -50,7 +54,8 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
       const hash = createHash('sha256')
       if (from > 0) await pipeline(part.read(from), hash, { end: false, signal })
       const validator = validatorOf(answer)
-      if (validator) await part.note(from, link, validator)
+      const isLarge = total === null || total - from > WORTH_A_NOTE_BYTES
+      if (validator) await part.note(from, link, validator, isLarge)
       bytes = from
       const isTrickling = trickleWatch(trickle)
       const meter = new Transform({
@@ -59,6 +64,7 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
           if (bytes > maxBytes) return done(tooLarge(maxBytes))
           if (isTrickling(chunk.length)) return done(tooSlow(host, bytes))
           hash.update(chunk)
+          if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES - head.length)])
           progress(bytes, total)
           done(null, chunk)
         },
@@ -69,7 +75,7 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
       if (total !== null && bytes !== total) {
         throw new StemError('truncated', 'later', `${host} promised ${total} bytes and sent ${bytes}.`)
       }
-      return { bytes, sha256: hash.digest('hex') }
+      return { bytes, sha256: hash.digest('hex'), head: from === 0 ? head : NOTHING }
     } catch (error) {
       answer?.body.destroy()
       target?.destroy()

@@ -46,9 +46,9 @@ export const createSaveStem = ({ store, download, freshLink, metrics, log }: Sav
   const fetchInTurn = async ({ taskId, stem, url }: StemJob, attempt: Attempt, turn: Turn): Promise<SavedStem> => {
     const part = await store.createPart(taskId, stem)
     try {
-      const { bytes, sha256 } = await download(url, part, attempt)
+      const { bytes, sha256, head } = await download(url, part, attempt)
       await turn.end() // what is left to do is no matter of the host
-      const { extension, contentType } = await identifyAudio(part.path)
+      const { extension, contentType } = await identifyAudio(part.path, head)
       const file = await part.publish(extension)
       if (file === undefined) {
         await part.discard()

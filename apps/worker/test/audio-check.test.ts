@@ -12,6 +12,12 @@ const fileWith = async (bytes: Buffer | string) => {
   return join(folder, 'x.part')
 }
 
+/** @param headBytes how much of it the download has kept */
+const identify = async (content: Buffer | string, headBytes = 4100) => {
+  const whole = Buffer.from(content as string)
+  return identifyAudio(await fileWith(whole), whole.subarray(0, headBytes))
+}
+
 const bytes = (...parts: (string | number[])[]) =>
   Buffer.concat([
     ...parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.from(part))),
@@ -29,8 +35,24 @@ test.each<[string, Buffer, string, string]>([
   ['an ogg with Vorbis', ogg('\x01vorbis'), 'ogg', 'audio/ogg'],
   ['an ogg with Opus', ogg('OpusHead'), 'opus', 'audio/ogg; codecs=opus'],
 ])('%s is audio', async (_what, content, extension, contentType) => {
-  expect(await identifyAudio(await fileWith(content))).toEqual({ extension, contentType })
+  for (const headBytes of [4100, 12, 0]) expect(await identify(content, headBytes)).toEqual({ extension, contentType })
 })
+
+test.each([11, 2000, 5000, 100_000])(
+  'what follows a tag of %i bytes decides, however little of it has been kept',
+  async (size) => {
+    const tag = [
+      'ID3',
+      [3, 0, 0, (size >> 21) & 127, (size >> 14) & 127, (size >> 7) & 127, size & 127],
+      Array(size).fill(0),
+    ]
+    expect(await identify(bytes(...tag, 'fLaC', [0, 0, 0, 34]))).toEqual({
+      extension: 'flac',
+      contentType: 'audio/flac',
+    })
+    expect(await identify(bytes(...tag, mp3Frame))).toEqual({ extension: 'mp3', contentType: 'audio/mpeg' })
+  },
+)
 
 test.each<[string, Buffer | string, RegExp]>([
   ['an error page', '<!DOCTYPE html><html><title>403 Forbidden</title>', /no audio, perhaps an error page/],
@@ -46,7 +68,7 @@ test.each<[string, Buffer | string, RegExp]>([
   ['one byte', 'x', /no audio/],
   ['nothing', '', /no audio/],
 ])('%s is no audio, and the message says what came', async (_what, content, words) => {
-  await expect(identifyAudio(await fileWith(content))).rejects.toEqual(
+  await expect(identify(content)).rejects.toEqual(
     expect.objectContaining({ code: 'not_audio', message: expect.stringMatching(words) }),
   )
 })
@@ -56,9 +78,11 @@ test.each<[string, Buffer | string, string]>([
   ['an XML error of a bucket', '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', 'refresh-url'],
   ['a zip', bytes('PK\x03\x04'), 'never'],
 ])('%s tells whether a fresh link may help', async (_what, content, verdict) => {
-  await expect(identifyAudio(await fileWith(content))).rejects.toMatchObject({ code: 'not_audio', verdict })
+  await expect(identify(content)).rejects.toMatchObject({ code: 'not_audio', verdict })
 })
 
 test('a file that is gone is not called an error page', async () => {
-  await expect(identifyAudio('/no/such/file.part')).rejects.toMatchObject({ code: 'ENOENT' })
+  await expect(identifyAudio('/no/such/file.part', Buffer.alloc(0))).rejects.toMatchObject({
+    code: 'ENOENT',
+  })
 })

@@ -247,13 +247,13 @@ const limitOverAllWorkers = ({ redis, prefix, globalConcurrency, log }: StemsWor
   return queue
 }
 
-// Progress is for eyes: at most twice a second, and a Redis that is away must not fail the download.
+// Progress is for eyes: at most twice a second, none of what is there at once, and a Redis that is away must not fail the download.
 const progressOf = (job: Job, onActivity: () => void) => {
-  let shownAt = 0
+  let shownAt = Date.now()
   return (bytes: number, total: number | null) => {
     onActivity()
     const now = Date.now()
-    if (now - shownAt < PROGRESS_INTERVAL_MS && bytes !== total) return
+    if (now - shownAt < PROGRESS_INTERVAL_MS) return
     shownAt = now
     job.updateProgress({ bytes, total }).catch(() => {})
   }

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { copyFile, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rename, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { z } from 'zod'
@@ -15,8 +15,9 @@ const REFLINK = constants.COPYFILE_FICLONE // no bytes are copied where the file
 const noteSchema = z.object({ urlHash: z.string(), validator: z.string(), boot: z.string() })
 
 export type FilePartOptions = {
-  /** Where parts lie on this machine; made already. */
+  /** Where parts lie on this machine. */
   partsFolder: string
+  makePartsFolder: () => Promise<void>
   taskId: string
   stem: string
   errors: StoreErrors
@@ -31,18 +32,24 @@ export type FilePartOptions = {
 /**
  * A part on this machine's disk, for a store of any kind, and of its own for one attempt: `<hash of task and stem>.<uuid>.part`, with a note beside it. An attempt that fails
  * leaves it as `.left`, for the next one to take; one that is killed cannot, so its part is copied.
+ *
+ * Most stems are small and come at once, and every touch of the disk costs them about 50 µs: hence one look into the folder, and no
+ * note until it is needed.
  */
-export const createFilePart = ({ partsFolder, taskId, stem, errors, publishAs }: FilePartOptions): Part => {
+export const createFilePart = async (options: FilePartOptions): Promise<Part> => {
+  const { partsFolder, makePartsFolder, taskId, stem, errors, publishAs } = options
   const key = createHash('sha256').update(`${taskId}/${stem}`).digest('hex').slice(0, 32)
   const path = join(partsFolder, `${key}.${randomUUID()}.part`)
 
-  const ofThisStem = async (): Promise<string[]> => {
-    const names = await readdir(partsFolder)
-    return names.filter((name) => name.startsWith(`${key}.`)).map((name) => join(partsFolder, name))
-  }
+  const names = await readdir(partsFolder).catch(ignoreMissing)
+  if (!names) await makePartsFolder()
+  const others = (names || [])
+    .filter((name) => name.startsWith(`${key}.`) && /\.(part|left)$/.test(name))
+    .map((name) => join(partsFolder, name))
+  let note: string | undefined
+  let isNoteWritten = false
 
   const takeOver = async (url: string): Promise<Remains | undefined> => {
-    const others = (await ofThisStem()).filter((other) => /\.(part|left)$/.test(other))
     const found = await Promise.all(others.map((other) => readRemains(other, url)))
     const remains = found.filter((each) => each !== undefined).sort((a, b) => b.bytes - a.bytes)
     for (const each of remains) {
@@ -50,7 +57,7 @@ export const createFilePart = ({ partsFolder, taskId, stem, errors, publishAs }:
       const isLeft = each.path.endsWith('.left')
       const take = isLeft ? rename(each.path, path) : copyFile(each.path, path, REFLINK)
       const isTaken = await take.then(() => true, ignoreMissing) // another attempt was quicker
-      if (isTaken && isLeft) await rm(noteOf(each.path), { force: true })
+      if (isTaken && isLeft) await remove(noteOf(each.path))
       if (isTaken) return { bytes: (await stat(path)).size, validator: each.validator }
     }
     return undefined
@@ -59,9 +66,20 @@ export const createFilePart = ({ partsFolder, taskId, stem, errors, publishAs }:
   const publish = async (extension: string): Promise<string | undefined> => {
     const file = publishedFileName(stem, extension)
     if (!(await publishAs(path, file))) return undefined
-    const left = (await ofThisStem()).filter((each) => each.endsWith('.left'))
-    await Promise.all([path, ...left].map(removePart))
+    const left = others.filter((each) => each.endsWith('.left'))
+    await Promise.all([forget(), ...left.flatMap((each) => [remove(each), remove(noteOf(each))])])
     return file
+  }
+
+  const forget = async (): Promise<void> => {
+    await remove(path)
+    if (isNoteWritten) await remove(noteOf(path))
+  }
+
+  const writeNote = async (): Promise<void> => {
+    if (note === undefined || isNoteWritten) return
+    isNoteWritten = true
+    await writeFile(noteOf(path), note)
   }
 
   // A stream that is destroyed while its file is being opened may make the file afterwards.
@@ -78,9 +96,11 @@ export const createFilePart = ({ partsFolder, taskId, stem, errors, publishAs }:
     path,
     takeOver: errors.guard(takeOver),
     read: (bytes) => createReadStream(path, { end: bytes - 1 }),
-    note: errors.guard(async (keptBytes, url, validator) => {
-      await truncate(path, keptBytes).catch(ignoreMissing)
-      await writeFile(noteOf(path), JSON.stringify({ urlHash: hashOf(url), validator, boot: await bootId() }))
+    note: errors.guard(async (keptBytes, url, validator, survives) => {
+      if (others.length > 0) await truncate(path, keptBytes).catch(ignoreMissing)
+      note = JSON.stringify({ urlHash: hashOf(url), validator, boot: await bootId() })
+      isNoteWritten = false
+      if (survives) await writeNote()
     }),
     writable: (from) => {
       target = createFileWritable(path, from, errors.explain)
@@ -90,11 +110,13 @@ export const createFilePart = ({ partsFolder, taskId, stem, errors, publishAs }:
     // What cannot be renamed or removed is swept later; it must not hide why the attempt failed.
     leave: async () => {
       await closed()
-      await rename(path, path.replace(/\.part$/, '.left')).catch(() => {})
+      await writeNote()
+        .then(() => rename(path, path.replace(/\.part$/, '.left')))
+        .catch(() => {})
     },
     discard: async () => {
       await closed()
-      await removePart(path).catch(() => {})
+      await forget().catch(() => {})
     },
   }
 }
@@ -124,9 +146,8 @@ const hashOf = (url: string): string => createHash('sha256').update(url).digest(
 
 const noteOf = (path: string): string => path.replace(/\.(part|left)$/, '.json')
 
-const removePart = async (path: string): Promise<void> => {
-  await rm(path, { force: true })
-  await rm(noteOf(path), { force: true })
+const remove = async (path: string): Promise<void> => {
+  await unlink(path).catch(ignoreMissing)
 }
 
 const ignoreMissing = (error: NodeJS.ErrnoException): false => {

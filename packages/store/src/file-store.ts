@@ -30,7 +30,7 @@ export const createFileStore = (root: string): StemStore => {
   const errors = createStoreErrors(root)
   const partsFolder = join(root, PARTS_FOLDER)
   const openFolder = join(root, OPEN_FOLDER)
-  const { folderOf, makeFolderOf } = createFolderOwner(root, PARTS_FOLDER)
+  const { folderOf, inFolderOf } = createFolderOwner(root, PARTS_FOLDER)
 
   const find: StemStore['find'] = async (taskId, stem) => {
     const folder = await folderOf(taskId)
@@ -45,19 +45,17 @@ export const createFileStore = (root: string): StemStore => {
   }
 
   const createPart: StemStore['createPart'] = async (taskId, stem) => {
-    const folder = await folderOf(taskId)
+    await folderOf(taskId)
     stemNameSchema.parse(stem)
-    await makeFolder(root, partsFolder)
-    const publishAs = async (path: string, file: string) => {
-      await makeFolderOf(taskId)
-      return linkDurably(path, join(folder, file))
-    }
-    return createFilePart({ partsFolder, taskId, stem, errors, publishAs })
+    const publishAs = (path: string, file: string) =>
+      inFolderOf(taskId, (folder) => linkDurably(path, join(folder, file)))
+    const makePartsFolder = () => makeFolder(root, partsFolder)
+    return createFilePart({ partsFolder, makePartsFolder, taskId, stem, errors, publishAs })
   }
 
   const writeManifest: StemStore['writeManifest'] = async (manifest) => {
-    const folder = await makeFolderOf(manifest.task_id)
-    await writeDurably(join(folder, MANIFEST_FILE), printManifest(manifest))
+    const text = printManifest(manifest)
+    await inFolderOf(manifest.task_id, (folder) => writeDurably(join(folder, MANIFEST_FILE), text))
   }
 
   const readManifest: StemStore['readManifest'] = async (taskId) => {

@@ -42,6 +42,15 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
     await linkDurably(temporary, join(folder, OWNER_FILE)).finally(() => rm(temporary, { force: true }))
   }
 
+  const makeFolderOf = async (taskId: string): Promise<string> => {
+    await makeFolder(root, join(root, lowerCaseFolder))
+    const folder = await folderOf(taskId)
+    await makeFolder(root, folder)
+    if (!(await ignoresCase())) return folder
+    await sign(folder, taskId)
+    return folderOf(taskId)
+  }
+
   return {
     /**
      * Where a task's files are, or will be.
@@ -50,17 +59,18 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
      */
     folderOf,
     /**
-     * Makes the folder of a task.
+     * Puts something into the folder of a task, which is made where it is missing.
      *
+     * @param work may be called again
      * @throws {StemError} when it is another task's
      */
-    makeFolderOf: async (taskId: string): Promise<string> => {
-      await makeFolder(root, join(root, lowerCaseFolder))
-      const folder = await folderOf(taskId)
-      await makeFolder(root, folder)
-      if (!(await ignoresCase())) return folder
-      await sign(folder, taskId)
-      return folderOf(taskId)
+    inFolderOf: async <T>(taskId: string, work: (folder: string) => Promise<T>): Promise<T> => {
+      try {
+        if (!(await ignoresCase())) return await work(await folderOf(taskId)) // it is there, for all stems but the first
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      }
+      return work(await makeFolderOf(taskId))
     },
   }
 }

@@ -19,7 +19,7 @@ export const createOpenNotes = (folder: string, makeFolder: () => Promise<void>)
   const readNote = async (name: string, olderThanMs: number): Promise<Separation | undefined> => {
     try {
       const { mtimeMs } = await stat(join(folder, name))
-      if (Date.now() - mtimeMs < olderThanMs) return undefined
+      if (Date.now() - Math.floor(mtimeMs) < olderThanMs) return undefined // the clock has no fractions, and would be behind
       return separationSchema.parse(JSON.parse(await readFile(join(folder, name), 'utf8')))
     } catch {
       return undefined // taken away meanwhile, or not readable: then there is nothing to go by

@@ -82,13 +82,13 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
     return hash.digest('hex')
   }
 
-  const createPart: StemStore['createPart'] = async (taskId, stem) => {
+  const createPart: StemStore['createPart'] = (taskId, stem) => {
     const folder = folderOf(taskId)
     stemNameSchema.parse(stem)
-    await mkdir(partsFolder, { recursive: true })
+    const makePartsFolder = async () => void (await mkdir(partsFolder, { recursive: true }))
     const publishAs = (path: string, file: string) => upload(path, folder + file, contentTypeOf(file))
     const errors = { explain, guard }
-    return createFilePart({ partsFolder, taskId, stem, errors, publishAs })
+    return createFilePart({ partsFolder, makePartsFolder, taskId, stem, errors, publishAs })
   }
 
   const putJson = async (key: string, Body: string): Promise<void> => {

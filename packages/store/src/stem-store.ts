@@ -31,8 +31,10 @@ export type Part = {
   /**
    * Keeps the first bytes of what is there, forgets the others, and notes what a later attempt needs to go on from them.
    * In this order: a note must never vouch for bytes of another file.
+   *
+   * @param survives written at once, so that the death of this process is survived; else it is written when the part is left
    */
-  note: (keptBytes: number, url: string, validator: Validator) => Promise<void>
+  note: (keptBytes: number, url: string, validator: Validator, survives: boolean) => Promise<void>
   /**
    * Takes bytes in order. They are flushed to the disk before it finishes.
    *

@@ -263,7 +263,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
     test('hands what a failed attempt left to the next one, and nothing of another file', async () => {
       const store = await open()
       const failed = await store.createPart('task-1', 'vocal')
-      await failed.note(0, 'https://far.example/a.mp3', '"1"')
+      await failed.note(0, 'https://far.example/a.mp3', '"1"', true)
       await pipeline(Readable.from([Buffer.from('some ')]), failed.writable(0))
       await failed.leave()
 
