@@ -1,15 +1,13 @@
 import { taskIdSchema } from '@stems/domain/task-id'
 import { z } from 'zod'
 
+const isUrlOrEmpty = (trimmed: string): boolean => trimmed === '' || URL.canParse(trimmed)
+
+const NO_LINK = 'must be a URL, "" or null'
+
 /** A link, or one of the three ways in which the provider says that there is none: `""`, `null`, absent. */
 const linkSchema = z
-  .union([
-    z
-      .string()
-      .trim()
-      .refine((text) => text === '' || URL.canParse(text), 'must be a URL, "" or null'),
-    z.null(),
-  ])
+  .union([z.string().trim().refine(isUrlOrEmpty, NO_LINK), z.null()])
   .describe('A URL; "" or null where the provider has no file for this stem')
 
 const listedFileSchema = z.looseObject({
@@ -28,9 +26,9 @@ const infoSchema = z
   .catchall(z.unknown())
   .superRefine((info, context) => {
     for (const [key, value] of Object.entries(info)) {
-      if (!key.endsWith('_url')) continue
-      const issue = linkSchema.optional().safeParse(value).error?.issues[0]
-      if (issue) context.addIssue({ code: 'custom', path: [key], message: 'must be a URL, "" or null' })
+      if (!key.endsWith('_url') || value === undefined || value === null) continue
+      const isLink = typeof value === 'string' && isUrlOrEmpty(value.trim())
+      if (!isLink) context.addIssue({ code: 'custom', path: [key], message: NO_LINK })
     }
   })
   .describe('One `<stem>_url` per stem; an unknown `<stem>_url` is a stem too. `origin_data` is the list form.')

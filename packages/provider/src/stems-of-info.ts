@@ -6,17 +6,10 @@ import type { CallbackGroup, CallbackInfo } from './callback-schema.ts'
 export const MOST_STEMS = 200
 
 /**
- * The stems that info objects name, keyed or listed, in their order. A callback and the record of its task name the same
+ * The stems that an info object names, keyed or listed, in their order. A callback and the record of its task name the same
  * file by the same name, because both come by here.
- *
- * @param infos one, or two where a payload speaks both dialects
  */
-export const stemsOfInfos = (infos: CallbackInfo[]): NamedStem[] => unite(infos.map(stemsOf))
-
-/** How many stems are named, repeats included. */
-export const countStems = (infos: CallbackInfo[]): number => infos.flatMap(stemsOf).length
-
-const stemsOf = (info: CallbackInfo): NamedStem[] => {
+export const stemsOfInfo = (info: CallbackInfo): NamedStem[] => {
   const listed = (info.origin_data ?? []).flatMap(groupStems)
   const isListed = ({ name, url }: NamedStem) =>
     url === null && listed.some((other) => other.name === name && other.url !== null)
@@ -37,8 +30,11 @@ const groupStems = ({ extract, remove, ...file }: CallbackGroup): NamedStem[] =>
   ]
 }
 
-// A payload that speaks both dialects says most things twice, and what only one of them says must not be lost.
-const unite = ([first = [], second = []]: NamedStem[][]): NamedStem[] => {
+/**
+ * The stems of one info object, or of two: a payload that speaks both dialects says most things twice, and what only one of
+ * them says must not be lost.
+ */
+export const uniteStems = ([first = [], second = []]: NamedStem[][]): NamedStem[] => {
   const hasLinkFor = (stem: NamedStem) => second.some(({ name, url }) => name === stem.name && url !== null)
   const isSaid = (stem: NamedStem) =>
     first.some(({ name, url }) => name === stem.name && (stem.url === null || stem.url === url))
@@ -61,10 +57,9 @@ const withUniqueNames = (stems: NamedStem[]): NamedStem[] => {
 }
 
 // The parser of `URL` encodes what a sender may not have encoded, such as a raw space in «…_Lead Vocal.mp3».
-const toUrl = (link: unknown): string | null => {
-  const text = typeof link === 'string' ? link.trim() : ''
-  return text === '' ? null : new URL(text).href
-}
+const toUrl = (link: unknown): string | null => (isLink(link) ? new URL(link.trim()).href : null)
+
+const isLink = (link: unknown): link is string => typeof link === 'string' && link.trim() !== ''
 
 const SEPARATE_VOCAL = ['instrumental_url']
 const SPLIT_STEM = [
@@ -75,7 +70,7 @@ const SPLIT_STEM = [
 /** The type that the payload does not name. Links tell it best; where there are none, the keys do. */
 export const typeOfInfos = (infos: CallbackInfo[]): Separation['type'] => {
   const names = (key: string) => infos.some((info) => Object.hasOwn(info, key))
-  const links = (key: string) => infos.some((info) => Object.hasOwn(info, key) && toUrl(info[key]) !== null)
+  const links = (key: string) => infos.some((info) => Object.hasOwn(info, key) && isLink(info[key]))
   for (const present of [links, names]) {
     if (SPLIT_STEM.some(present)) return 'split_stem'
     if (SEPARATE_VOCAL.some(present)) return 'separate_vocal'
