@@ -14,6 +14,7 @@ export const publicLink = (link: string): string => {
 
 /** Does a link carry more than a place: a query string, a fragment or credentials? */
 export const hasSecrets = (link: string): boolean => {
+  if (!/[?#@]/.test(link)) return false // none of them begins with another sign; most links end here, unparsed
   const url = URL.parse(link)
   if (!url) return link.includes('://') && cutCredentials(cutQuery(link)) !== link // it may be a link to others
   const parts = [url.username, url.password, url.search, url.hash]
