@@ -1,4 +1,5 @@
 import type { RedisConnection } from './redis.ts'
+import { defineScript } from './script.ts'
 
 /** What a separation is doing. `expected`: its task was registered, and nobody has said anything of it yet. */
 export const LISTED_STATUSES = ['expected', 'waiting', 'downloading', 'complete', 'partial', 'failed'] as const
@@ -24,8 +25,10 @@ export const REMEMBERED_CHANGES = 1000
 export const createLibraryNotes = (redis: RedisConnection, prefix: string) => {
   const { all, changes } = libraryKeys(prefix)
   const keys = [...all, changes]
-  const run = (script: string, taskId: string, ...args: (string | number)[]) =>
-    redis.eval(script, keys.length, ...keys, taskId, REMEMBERED_CHANGES, ...args)
+  const add = defineScript(redis, 'library:add', ADD)
+  const addMade = defineScript(redis, 'library:add-made', ADD_MADE)
+  const move = defineScript(redis, 'library:move', MOVE)
+  const forget = defineScript(redis, 'library:forget', FORGET)
 
   return {
     /**
@@ -34,7 +37,24 @@ export const createLibraryNotes = (redis: RedisConnection, prefix: string) => {
      * @param receivedAt ISO; its place in the list for good
      */
     add: async (taskId: string, receivedAt: string, status: ListedStatus): Promise<void> => {
-      await run(ADD, taskId, placeOf(status), Date.parse(receivedAt))
+      await add(keys, taskId, REMEMBERED_CHANGES, placeOf(status), Date.parse(receivedAt))
+    },
+    /**
+     * As `add`, for a separation whose job was added just before on the same connection: both go out in one write, and one
+     * answer tells of both.
+     *
+     * @param jobKey the job's key in Redis
+     * @param nonce stands in the data of the job that was to be made
+     * @returns whether the job is there with this nonce
+     */
+    addMade: async (
+      taskId: string,
+      receivedAt: string,
+      status: ListedStatus,
+      { jobKey, nonce }: { jobKey: string; nonce: string },
+    ): Promise<boolean> => {
+      const place = [placeOf(status), Date.parse(receivedAt)]
+      return (await addMade([jobKey, ...keys], taskId, REMEMBERED_CHANGES, ...place, nonce)) === 1
     },
     /**
      * Notes what a separation is doing now. One that nobody has heard of is added.
@@ -42,7 +62,7 @@ export const createLibraryNotes = (redis: RedisConnection, prefix: string) => {
      * @param only nothing is noted unless this was its status
      */
     move: async (taskId: string, receivedAt: string, status: ListedStatus, only?: ListedStatus): Promise<void> => {
-      await run(MOVE, taskId, placeOf(status), Date.parse(receivedAt), only ? placeOf(only) : 0)
+      await move(keys, taskId, REMEMBERED_CHANGES, placeOf(status), Date.parse(receivedAt), only ? placeOf(only) : 0)
     },
     /** Tells those who look again and again that something about a separation is new. */
     tell: async (taskId: string): Promise<void> => {
@@ -50,7 +70,7 @@ export const createLibraryNotes = (redis: RedisConnection, prefix: string) => {
     },
     /** Takes a separation out of the list. */
     forget: async (taskId: string): Promise<void> => {
-      await run(FORGET, taskId)
+      await forget(keys, taskId, REMEMBERED_CHANGES)
     },
   }
 }
@@ -62,10 +82,21 @@ const TELL = `
 local function tell() redis.call('XADD', KEYS[#KEYS], 'MAXLEN', '~', ARGV[2], '*', 'task', ARGV[1]) end
 `
 
-const ADD = `${TELL}
-for set = 1, #KEYS - 1 do if redis.call('ZSCORE', KEYS[set], ARGV[1]) then return end end
-redis.call('ZADD', KEYS[tonumber(ARGV[3])], ARGV[4], ARGV[1])
-tell()
+const NOTE = `${TELL}
+local function note(before)
+  for set = before + 1, #KEYS - 1 do if redis.call('ZSCORE', KEYS[set], ARGV[1]) then return end end
+  redis.call('ZADD', KEYS[before + tonumber(ARGV[3])], ARGV[4], ARGV[1])
+  tell()
+end
+`
+
+const ADD = `${NOTE}
+note(0)
+`
+
+const ADD_MADE = `${NOTE}
+note(1)
+return string.find(redis.call('HGET', KEYS[1], 'data') or '', ARGV[5], 1, true) and 1 or 0
 `
 
 const MOVE = `${TELL}

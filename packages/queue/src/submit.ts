@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasLinks, isNews, type Separation } from '@stems/domain/separation'
-import { type Job, Queue, SpanKind } from 'bullmq'
+import { Job, Queue, SpanKind, TelemetryAttributes } from 'bullmq'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId, separationJobOptions } from './jobs.ts'
 import { createLibraryNotes } from './library-notes.ts'
@@ -14,6 +14,8 @@ import { type Telemetry, telling } from './telemetry.ts'
 
 /** `accepted`: there is work to do. `duplicate`: all that the callback says is known already. */
 export type SubmitAnswer = 'accepted' | 'duplicate'
+
+const JOB_NAME = 'separation'
 
 type StoredJob = Job<SeparationJob, SeparationResult>
 
@@ -51,21 +53,29 @@ export const createSubmitter = ({
 
   const submitNow = async (separation: Separation, signal: AbortSignal): Promise<SubmitAnswer> => {
     const nonce = randomUUID()
-    await addListed('waiting', { separation, nonce, run: Date.now() })
+    if (await addListed('waiting', { separation, nonce, run: Date.now() })) return 'accepted'
     const stored = await queue.getJob(separationJobId(separation.taskId))
-    if (!stored) return 'accepted' // finished and forgotten between the two commands
-    if (stored.data.nonce === nonce) return 'accepted'
+    if (!stored) return 'accepted' // finished and forgotten between the commands
+    if (stored.data.nonce === nonce) return 'accepted' // Redis had to be sent the script that adds, so that the look came first
     return answerRepeat(stored, separation, signal)
   }
 
-  // On one connection and in this order, so that no worker's note about the job comes before this one.
-  const addListed = async (status: 'waiting' | 'expected', data: SeparationJob): Promise<void> => {
-    const { taskId, receivedAt } = data.separation
-    await Promise.all([
-      library.add(taskId, receivedAt, status),
-      queue.add('separation', data, separationJobOptions(taskId)),
-    ])
-  }
+  // Queue.add() sends its command some steps later; this sends it before the note, so that one answer tells of both.
+  const addListed = async (status: 'waiting' | 'expected', data: SeparationJob): Promise<boolean> =>
+    queue.trace(SpanKind.PRODUCER, 'add', `${QUEUES.separations}.${JOB_NAME}`, async (span, trace) => {
+      const { separation, nonce } = data
+      const { taskId, receivedAt } = separation
+      const options = { ...separationJobOptions(taskId), ...(trace ? { telemetry: { metadata: trace } } : {}) }
+      const id = separationJobId(taskId)
+      const client = await queue.backend.client
+      const job = new Job(queue, JOB_NAME, data, options, id)
+      const [, isMade] = await Promise.all([
+        job.addJob(client),
+        library.addMade(taskId, receivedAt, status, { jobKey: queue.toKey(id), nonce }),
+      ])
+      span?.setAttributes({ [TelemetryAttributes.JobName]: JOB_NAME, [TelemetryAttributes.JobId]: id })
+      return isMade
+    })
 
   // A job for this task is there. Drive it again where that can bring home a stem that is not home yet.
   const answerRepeat = async (
@@ -147,7 +157,7 @@ export const createSubmitter = ({
     const since = new Date().toISOString()
     const separation: Separation = { taskId, type: 'unknown', code: 200, msg: '', receivedAt: since, stems: [] }
     const data = { separation, nonce, run: Date.now(), awaited: { since } }
-    await addListed('expected', data)
+    if (await addListed('expected', data)) return 'expected'
     const stored = await queue.getJob(separationJobId(taskId))
     if (!stored || stored.data.nonce === nonce) return 'expected'
     const state = await stored.getState()

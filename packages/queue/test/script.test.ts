@@ -1,0 +1,68 @@
+import type { Separation } from '@stems/domain/separation'
+import { expect, onTestFinished, test } from 'vitest'
+import { startRedisServer } from '../../../test/support/redis-server.ts'
+import { waitFor } from '../../../test/support/wait-for.ts'
+import { createLibraryNotes, libraryKeys } from '../src/library-notes.ts'
+import { awaitReady, connectImpatiently, disconnect, isReady } from '../src/redis.ts'
+import { createSubmitter } from '../src/submit.ts'
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {} }
+
+const separationOf = (taskId: string): Separation => ({
+  taskId,
+  type: 'unknown',
+  code: 200,
+  msg: '',
+  receivedAt: new Date().toISOString(),
+  stems: [{ name: 'vocal', url: null }],
+})
+
+const start = async () => {
+  const server = await startRedisServer()
+  const redis = connectImpatiently({ name: 'a', url: server.url }, silent)
+  const submitter = createSubmitter({ redis, prefix: 'test', deadlineMs: 5000 })
+  await awaitReady(redis, 5000)
+  onTestFinished(async () => {
+    await submitter.close()
+    disconnect(redis)
+    await server.close()
+  })
+  const listed = () => redis.zcard(libraryKeys('test').of('waiting'))
+  return { server, redis, submitter, listed }
+}
+
+test('a Redis that has forgotten its scripts takes a callback, lists it, and knows it again', async () => {
+  const { redis, submitter, listed } = await start()
+  expect(await submitter.submit(separationOf('before'))).toBe('accepted')
+  await redis.script('FLUSH')
+  expect(await submitter.submit(separationOf('after'))).toBe('accepted')
+  await redis.script('FLUSH')
+  expect(await submitter.submit(separationOf('after'))).toBe('duplicate')
+  expect(await listed()).toBe(2)
+})
+
+test('a Redis that has forgotten how to add a job, and not how to look at it, knows a callback again', async () => {
+  const { server, redis, submitter } = await start()
+  expect(await submitter.submit(separationOf('task-1'))).toBe('accepted')
+  await redis.script('FLUSH')
+  const other = connectImpatiently({ name: 'a', url: server.url }, silent)
+  await awaitReady(other, 5000)
+  const made = { jobKey: 'test:separations:nobody', nonce: 'none' }
+  expect(await createLibraryNotes(other, 'test').addMade('nobody', separationOf('').receivedAt, 'waiting', made)).toBe(
+    false,
+  )
+  disconnect(other)
+  expect(await submitter.submit(separationOf('task-1'))).toBe('duplicate')
+})
+
+test('a Redis that was started again takes a callback, lists it, and knows it again', async () => {
+  const { server, redis, submitter, listed } = await start()
+  expect(await submitter.submit(separationOf('before'))).toBe('accepted')
+  await server.kill('SIGTERM')
+  await waitFor('the connection is gone', () => !isReady(redis))
+  await server.start()
+  await awaitReady(redis, 5000)
+  expect(await submitter.submit(separationOf('after'))).toBe('accepted')
+  expect(await submitter.submit(separationOf('before'))).toBe('duplicate')
+  expect(await listed()).toBe(2)
+})
