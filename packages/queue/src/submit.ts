@@ -6,6 +6,7 @@ import { withDeadline } from './deadline.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId, separationJobOptions } from './jobs.ts'
 import { createLibraryNotes } from './library-notes.ts'
 import { isDone } from './move.ts'
+import { sendInOneWrite } from './one-write.ts'
 import type { RedisConnection } from './redis.ts'
 import { createReplicas } from './replicas.ts'
 import { createResentBox, REGISTERED } from './resent.ts'
@@ -68,6 +69,7 @@ export const createSubmitter = ({
       const options = { ...separationJobOptions(taskId), ...(trace ? { telemetry: { metadata: trace } } : {}) }
       const id = separationJobId(taskId)
       const client = await queue.backend.client
+      sendInOneWrite(redis)
       const job = new Job(queue, JOB_NAME, data, options, id)
       const [, isMade] = await Promise.all([
         job.addJob(client),
