@@ -1,4 +1,5 @@
 import type { RedisConnection } from './redis.ts'
+import { defineScript } from './script.ts'
 
 /** So much later for every stem that came before it within the same ten seconds. */
 export const EACH_S = 5
@@ -40,8 +41,9 @@ export const priorityOf = ({ at, before }: Place, isWantedFirst: boolean): numbe
  */
 export const createArrivals = (redis: RedisConnection, prefix: string) => {
   const key = `${prefix}:arrivals`
+  const arrive = defineScript(redis, 'arrive', ARRIVE)
   return async (stems: number): Promise<Place> => {
-    const [at, before] = (await redis.eval(ARRIVE, 1, key, WINDOW_S, stems)) as [number, number]
+    const [at, before] = (await arrive([key], WINDOW_S, stems)) as [number, number]
     return { at, before }
   }
 }

@@ -20,10 +20,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
  *
  * @returns `['']`, or why there is none, for how many milliseconds, and who may have one instead
  */
-export const TAKE = `${CLOCK}
+export const TAKE = `
 local mostConnections, perSecond = tonumber(ARGV[3]), tonumber(ARGV[4])
 local waiter, priority = ARGV[5], ARGV[6]
-
+local isFree = mostConnections == 0 and perSecond == 0 and redis.call('exists', KEYS[1], KEYS[4]) == 0
+if isFree then return {''} end -- nearly always: no limit is set, the host has said nothing, and nobody waits
+${CLOCK}
 for _, gone in ipairs(redis.call('zrangebyscore', KEYS[5], '-inf', now, 'LIMIT', 0, 1000)) do
   redis.call('zrem', KEYS[4], gone)
   redis.call('zrem', KEYS[5], gone)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { LEAVE, PAUSE, RELEASE, RENEW, TAKE } from './host-limit-scripts.ts'
 import type { Log, RedisConnection } from './redis.ts'
+import { defineScript } from './script.ts'
 
 /**
  * Why there is no turn. `pause`: the host wants to be left alone. `connections`: as many are open as may be. `rate`: as many
@@ -89,9 +90,16 @@ export const createHostLimit = (options: HostLimitOptions) => {
   const held = new Map<string, string>() // hosts by lease
   const wakers = new Map<string, (jobId: string) => Promise<boolean>>()
 
-  const run = <T>(script: string, host: string, ...args: (string | number)[]): Promise<T> => {
+  const scripts = {
+    take: defineScript(redis, 'host:take', TAKE),
+    release: defineScript(redis, 'host:release', RELEASE),
+    renew: defineScript(redis, 'host:renew', RENEW),
+    pause: defineScript(redis, 'host:pause', PAUSE),
+    leave: defineScript(redis, 'host:leave', LEAVE),
+  }
+  const run = <T>(script: keyof typeof scripts, host: string, ...args: (string | number)[]): Promise<T> => {
     const keys = ['pause', 'bucket', 'leases', 'line', 'seen'].map((what) => `${prefix}:host:${host}:${what}`)
-    return redis.eval(script, keys.length, ...keys, ...args) as Promise<T>
+    return scripts[script](keys, ...args) as Promise<T>
   }
   const unlessAway =
     <T>(otherwise: T) =>
@@ -110,19 +118,19 @@ export const createHostLimit = (options: HostLimitOptions) => {
     for (const waiter of waiters) {
       const [queue = '', jobId = ''] = waiter.split(BETWEEN)
       const isThere = (await wakers.get(queue)?.(jobId)) ?? true
-      if (!isThere) await run(LEAVE, host, waiter)
+      if (!isThere) await run('leave', host, waiter)
     }
   }
 
   const release = async (host: string, lease: string): Promise<void> => {
     if (!held.delete(lease) || connections === 0) return
-    const next = await run<string[]>(RELEASE, host, lease, connections)
+    const next = await run<string[]>('release', host, lease, connections)
     await wake(host, next)
   }
 
   const renew = async (): Promise<void> => {
     for (const [host, leases] of Map.groupBy(held.keys(), (lease) => held.get(lease) as string)) {
-      await run(RENEW, host, leaseMs, ...leases).catch(unlessAway(undefined))
+      await run('renew', host, leaseMs, ...leases).catch(unlessAway(undefined))
     }
   }
   const renewal = connections > 0 ? setInterval(renew, leaseMs / 3) : undefined
@@ -145,7 +153,7 @@ export const createHostLimit = (options: HostLimitOptions) => {
       const lease = randomUUID()
       const waiter = `${queue}${BETWEEN}${jobId}`
       const [reason, waitMs = 0, ...next] = await run<['' | NoTurnReason, number, ...string[]]>(
-        TAKE,
+        'take',
         host,
         ...[lease, leaseMs, connections, requestsPerSecond, waiter, priority],
         Math.min(leftMs, Number.MAX_SAFE_INTEGER),
@@ -160,7 +168,7 @@ export const createHostLimit = (options: HostLimitOptions) => {
         leaveAlone: async (retryAfterMs, saidBy) => {
           const wish = Math.min(retryAfterMs ?? 0, LONGEST_PAUSE_MS)
           for (const busy of new Set([host, plain(saidBy)])) {
-            const ms = await run<number>(PAUSE, busy, wish).catch(unlessAway(undefined))
+            const ms = await run<number>('pause', busy, wish).catch(unlessAway(undefined))
             log.info({ host: busy, ms }, 'host.left_alone')
           }
         },
@@ -169,7 +177,7 @@ export const createHostLimit = (options: HostLimitOptions) => {
     },
     /** Waits no longer for a host that was not needed after all. */
     leave: (host: string, { queue, jobId }: Pick<Waiter, 'queue' | 'jobId'>): Promise<void> =>
-      run<void>(LEAVE, host, `${queue}${BETWEEN}${jobId}`).catch(unlessAway(undefined)),
+      run<void>('leave', host, `${queue}${BETWEEN}${jobId}`).catch(unlessAway(undefined)),
     /** Safe to call twice. */
     close: (): void => clearInterval(renewal),
   }
