@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { Transform, type Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { StemError } from '@stems/domain/errors'
 import type { Answer, Client } from '@stems/outgoing/client'
 import type { Part, Remains } from '@stems/store/stem-store'
 import { explainFailure, explainStatus } from './download-errors.ts'
+import { writeAll } from './write-all.ts'
 
 export type DownloadLimits = {
   /** Cap per file. */
@@ -58,19 +59,16 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
       if (validator) await part.note(from, link, validator, isLarge)
       bytes = from
       const isTrickling = trickleWatch(trickle)
-      const meter = new Transform({
-        transform(chunk: Buffer, _encoding, done) {
-          bytes += chunk.length
-          if (bytes > maxBytes) return done(tooLarge(maxBytes))
-          if (isTrickling(chunk.length)) return done(tooSlow(host, bytes))
-          hash.update(chunk)
-          if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES - head.length)])
-          progress(bytes, total)
-          done(null, chunk)
-        },
-      })
+      const look = (chunk: Buffer): void => {
+        bytes += chunk.length
+        if (bytes > maxBytes) throw tooLarge(maxBytes)
+        if (isTrickling(chunk.length)) throw tooSlow(host, bytes)
+        hash.update(chunk)
+        if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES - head.length)])
+        progress(bytes, total)
+      }
       target = part.writable(from)
-      await pipeline(answer.body, meter, target, { signal })
+      await writeAll(answer.body, target, look)
       if (bytes === 0) throw new StemError('truncated', 'later', `${host} sent an empty file.`)
       if (total !== null && bytes !== total) {
         throw new StemError('truncated', 'later', `${host} promised ${total} bytes and sent ${bytes}.`)

@@ -46,7 +46,7 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
   const others = (names || [])
     .filter((name) => name.startsWith(`${key}.`) && /\.(part|left)$/.test(name))
     .map((name) => join(partsFolder, name))
-  let note: string | undefined
+  let note: (Omit<Remains, 'bytes'> & { url: string }) | undefined
   let isNoteWritten = false
 
   const takeOver = async (url: string): Promise<Remains | undefined> => {
@@ -79,7 +79,8 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
   const writeNote = async (): Promise<void> => {
     if (note === undefined || isNoteWritten) return
     isNoteWritten = true
-    await writeFile(noteOf(path), note)
+    const { url, validator } = note
+    await writeFile(noteOf(path), JSON.stringify({ urlHash: hashOf(url), validator, boot: await bootId() }))
   }
 
   // A stream that is destroyed while its file is being opened may make the file afterwards.
@@ -98,7 +99,7 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
     read: (bytes) => createReadStream(path, { end: bytes - 1 }),
     note: errors.guard(async (keptBytes, url, validator, survives) => {
       if (others.length > 0) await truncate(path, keptBytes).catch(ignoreMissing)
-      note = JSON.stringify({ urlHash: hashOf(url), validator, boot: await bootId() })
+      note = { url, validator }
       isNoteWritten = false
       if (survives) await writeNote()
     }),

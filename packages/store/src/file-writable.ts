@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 
-const BUFFER_BYTES = 1 << 20 // fewer, larger writes: measured at 1.5 times the speed of the default
+const BUFFER_BYTES = 256 * 1024 // fewer, larger writes, and no more memory for each of many downloads than that twice
 
 /**
  * Writes a file from an offset on, and flushes it to the disk before it finishes.
@@ -23,6 +23,12 @@ export const createFileWritable = (path: string, from: number, explain: (error: 
       position += bytesWritten
     }
   }
+  const putAll = async (buffers: Buffer[]): Promise<void> => {
+    const { bytesWritten } = await opened(handle).writev(buffers, position)
+    position += bytesWritten
+    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+    if (bytesWritten < length) await put(Buffer.concat(buffers).subarray(bytesWritten))
+  }
   const settle = (work: Promise<unknown>, done: (error?: Error | null) => void): void => {
     work.then(
       () => done(),
@@ -39,7 +45,7 @@ export const createFileWritable = (path: string, from: number, explain: (error: 
       settle(opening, done)
     },
     write: (chunk: Buffer, _encoding, done) => settle(put(chunk), done),
-    writev: (chunks, done) => settle(put(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer))), done),
+    writev: (chunks, done) => settle(putAll(chunks.map(({ chunk }) => chunk as Buffer)), done),
     final: (done) => settle(opened(handle).sync(), done),
     destroy: (error, done) => {
       if (!handle) return done(error)
