@@ -26,6 +26,8 @@ export const startRedis = async (folder: string, fsync: Fsync, place: Place = 'a
     /** Commands that it has carried out, those within scripts included. */
     commands: async (): Promise<number> =>
       Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]),
+    /** What it has in memory. */
+    usedBytes: async (): Promise<number> => Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]),
     close: async () => {
       redis.disconnect()
       await server.close()

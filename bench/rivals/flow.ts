@@ -1,11 +1,14 @@
-// BullMQ itself with empty processors: flows of one parent and so many children, made and worked off in one process.
-// Each line on standard input is `TAG COUNT CHILDREN`; each on standard output says that they have ended.
+// BullMQ itself with empty processors: flows of a parent, which holds a callback, and a child for each of its links, made and
+// worked off in one process. A line `TAG COUNT` on standard input makes so many; `done` says that all of them have ended.
 import { createInterface } from 'node:readline'
 import { FlowProducer, Worker } from 'bullmq'
+import { documentedPayload } from '../../test/stand-in/payloads.ts'
 
 const connection = { url: process.env.REDIS_URL as string }
+const concurrency = Number(process.env.CONCURRENCY)
+const AT_ONCE = 32 // as the callbacks of the other side come
+
 const flows = new FlowProducer({ connection })
-const concurrency = Number(process.env.CONCURRENCY ?? 8)
 const nothing = async () => {}
 const children = new Worker('stems', nothing, { connection, concurrency })
 const parents = new Worker('separations', nothing, { connection, concurrency: 16 })
@@ -14,28 +17,26 @@ parents.on('completed', () => {
   left -= 1
   if (left === 0) console.log('done')
 })
+
+const flowOf = (taskId: string) => {
+  const data = documentedPayload('split-stem', { taskId, files: process.env.FILES as string })
+  const links = Object.entries(data.data.vocal_separation_info ?? {}).filter(([, link]) => link !== '')
+  const stems = links.map(([stem, url]) => {
+    const opts = { jobId: `${taskId}.${stem}` }
+    return { name: 'stem', queueName: 'stems', data: { taskId, stem, url }, opts }
+  })
+  return { name: 'separation', queueName: 'separations', data, opts: { jobId: taskId }, children: stems }
+}
+
 await Promise.all([children.waitUntilReady(), parents.waitUntilReady()])
 console.log('ready')
 for await (const line of createInterface({ input: process.stdin })) {
-  const [tag, count, each] = line.split(' ') as [string, string, string]
-  left = Number(count)
-  for (let index = 0; index < Number(count); ) {
-    const batch = Math.min(32, Number(count) - index)
-    await Promise.all(
-      Array.from({ length: batch }, (_, offset) => flows.add(flow(`${tag}-${index + offset}`, Number(each)))),
-    )
-    index += batch
+  const [tag, count] = line.split(' ') as [string, string]
+  const ids = Array.from({ length: Number(count) }, (_, index) => `${tag}-${index}`)
+  left = ids.length
+  const makeAll = async () => {
+    for (let id = ids.pop(); id !== undefined; id = ids.pop()) await flows.add(flowOf(id))
   }
+  await Promise.all(Array.from({ length: AT_ONCE }, makeAll))
 }
-await Promise.all([children.close(), parents.close()])
 process.exit()
-
-function flow(id: string, each: number) {
-  const jobs = Array.from({ length: each }, (_, stem) => ({
-    name: 'stem',
-    queueName: 'stems',
-    data: {},
-    opts: { jobId: `${id}.${stem}` },
-  }))
-  return { name: 'separation', queueName: 'separations', data: {}, opts: { jobId: id }, children: jobs }
-}
