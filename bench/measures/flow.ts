@@ -23,11 +23,16 @@ export const p5: Measure = async ({ folder, rounds, scale }) => {
   const farSide = await startNginx(join(folder, 'far-side'), FILE_BYTES)
   const ours = await startOurs(join(folder, 'ours'), farSide)
   const theirs = await startFlows(join(folder, 'theirs'), farSide)
+  const savers = await startFlows(join(folder, 'savers'), farSide, { SAVE_TO: join(folder, 'saved') })
   try {
-    for (const side of [ours, theirs]) await side.work('warm', Math.ceil(separations / 8))
+    for (const side of [ours, theirs, savers]) await side.work('warm', Math.ceil(separations / 8))
+    const saved: Round[] = []
     const taken = await inTurns(
       Math.min(rounds, 3),
-      (round) => ours.work(`round-${round}`, separations),
+      async (round) => {
+        saved.push(await savers.work(`round-${round}`, separations))
+        return ours.work(`round-${round}`, separations)
+      },
       (round) => theirs.work(`round-${round}`, separations),
     )
     const finding = (id: string, what: string, unit: string, figure: (round: Round) => number): Finding => ({
@@ -42,9 +47,10 @@ export const p5: Measure = async ({ folder, rounds, scale }) => {
       ({ perSecond }) => perSecond,
     )
     // What the rival works off are jobs, and each flow has one more than stems.
-    fast.theirs = fast.theirs.map((stems) => (stems * (STEMS + 1)) / STEMS)
+    const jobs = { ...fast, theirs: fast.theirs.map((stems) => (stems * (STEMS + 1)) / STEMS) }
     return [
-      { ...fast, target: { atLeast: 0.5 } },
+      { ...jobs, target: { atLeast: 0.5 } },
+      { ...fast, theirs: saved.map(({ perSecond }) => perSecond), rival: 'BullMQ that fetches, hashes and syncs' },
       {
         ...finding('P9', 'Redis memory', 'bytes per separation', ({ bytes }) => bytes),
         target: { atMost: 1.3 },
@@ -57,6 +63,7 @@ export const p5: Measure = async ({ folder, rounds, scale }) => {
   } finally {
     await ours.close()
     await theirs.close()
+    await savers.close()
     await farSide.close()
   }
 }
@@ -91,10 +98,16 @@ const startOurs = async (folder: string, farSide: FarSide) => {
   }
 }
 
-const startFlows = async (folder: string, farSide: FarSide) => {
+const startFlows = async (folder: string, farSide: FarSide, more: Record<string, string> = {}) => {
   await mkdir(folder, { recursive: true })
   const redis = await startRedis(folder, 'always')
-  const env = { PATH: process.env.PATH ?? '', REDIS_URL: redis.url, CONCURRENCY: `${AT_ONCE}`, FILES: farSide.url }
+  const env = {
+    PATH: process.env.PATH ?? '',
+    REDIS_URL: redis.url,
+    CONCURRENCY: `${AT_ONCE}`,
+    FILES: farSide.url,
+    ...more,
+  }
   const child = spawn(process.execPath, [join(import.meta.dirname, '../rivals/flow.ts')], {
     env,
     stdio: ['pipe', 'pipe', 'inherit'],

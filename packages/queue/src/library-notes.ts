@@ -103,7 +103,10 @@ const MOVE = `${TELL}
 local to, at, only, known = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), nil
 for set = 1, #KEYS - 1 do
   local score = redis.call('ZSCORE', KEYS[set], ARGV[1])
-  if score then known, at = set, score end
+  if score then
+    known, at = set, score
+    break -- each stands in one
+  end
 end
 if only ~= 0 and only ~= known then return end
 if known and known ~= to then redis.call('ZREM', KEYS[known], ARGV[1]) end

@@ -7,9 +7,9 @@ const HOUR_S = 3600
 const DAY_S = 24 * HOUR_S
 
 // An option of the worker and not of each job: so it takes no room in Redis, and a change holds for all jobs at once.
-const keep = (completedS: number, failedS: number, count: number): Kept => ({
-  removeOnComplete: { age: completedS, count },
-  removeOnFail: { age: failedS, count },
+const keep = (completedS: number, failedS: number, completed: number, failed = completed): Kept => ({
+  removeOnComplete: { age: completedS, count: completed },
+  removeOnFail: { age: failedS, count: failed },
 })
 
 /**
@@ -22,9 +22,9 @@ export const keepSeparations = (retainS: number = RETENTION_S): Kept => keep(ret
 
 /**
  * How long ended stems are remembered, and how many at most: saved ones for a day, failed ones for a week. What became of them
- * stands in their separation's job, so that their own are of use to curious eyes only; they take most of the room.
+ * stands in their separation's job, so that their own are of use to curious eyes only; they take most of the room, 1.7 kB each.
  */
-export const keepStems = (): Kept => keep(DAY_S, 7 * DAY_S, 200_000)
+export const keepStems = (): Kept => keep(DAY_S, 7 * DAY_S, 10_000, 200_000)
 
 /**
  * How long ended notifications are remembered, and how many at most. Each holds a manifest; what has been said long ago is of

@@ -49,6 +49,10 @@ test('saved stems are remembered for a day, failed ones for a week', async () =>
   )
 })
 
+test('of saved stems as many are remembered as somebody may look at, of failed ones all that may be driven again', () => {
+  expect(keepStems()).toMatchObject({ removeOnComplete: { count: 10_000 }, removeOnFail: { count: 200_000 } })
+})
+
 test('where nobody says otherwise, separations and notifications are remembered for 30 days', () => {
   for (const keep of [keepSeparations(), keepNotifications()]) {
     expect(keep).toMatchObject({ removeOnComplete: { age: 30 * DAY_S }, removeOnFail: { age: 30 * DAY_S } })
