@@ -30,7 +30,7 @@ export const describeMachine = () => ({
   cores: availableParallelism(),
   processor: cpus()[0]?.model.trim() ?? '?',
   memoryGb: Math.round(totalmem() / 2 ** 30),
-  kernel: release(),
+  kernel: /^[\d.]+/.exec(release())?.[0] ?? '?',
   node: process.version,
   programs: {
     redis: /v=(\S+)/.exec(firstLine('redis-server', ['--version']))?.[1] ?? '-',
@@ -41,6 +41,12 @@ export const describeMachine = () => ({
 })
 
 export type Machine = ReturnType<typeof describeMachine>
+
+/** The machine in a line. */
+export const inWords = ({ cores, processor, memoryGb, kernel, node, programs }: Machine): string => {
+  const versions = Object.entries(programs).map(([name, version]) => `${name} ${version}`)
+  return `${cores} cores (${processor}), ${memoryGb} GB, Linux ${kernel}, Node ${node}, ${versions.join(', ')}`
+}
 
 /** @throws when one of them is not installed */
 export const demand = (...programs: string[]): void => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { freePort } from '../../scripts/ports.ts'
 import { mp3For } from '../../test/stand-in/audio.ts'
 import { waitFor } from '../../test/support/wait-for.ts'
-import type { Place } from './machine.ts'
+import { demand, type Place } from './machine.ts'
 import { start } from './process.ts'
 
 /**
@@ -13,6 +13,7 @@ import { start } from './process.ts'
  * @param folder to be made; holds the file
  */
 export const startNginx = async (folder: string, bytes: number, place: Place = 'anywhere') => {
+  demand('nginx')
   await mkdir(folder, { recursive: true })
   const body = mp3For('/bench.mp3', bytes)
   await writeFile(join(folder, 'stem.mp3'), body)

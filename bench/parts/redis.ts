@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { freePort } from '../../scripts/ports.ts'
-import type { Place } from './machine.ts'
+import { demand, type Place } from './machine.ts'
 import { start } from './process.ts'
 
 /** When Redis makes sure that what it was told is on the disk; `always` is what Stemkeeper ships. */
@@ -8,6 +8,7 @@ export type Fsync = 'always' | 'everysec'
 
 /** Starts a Redis with an append-only file in a folder that is there. */
 export const startRedis = async (folder: string, fsync: Fsync, place: Place = 'anywhere') => {
+  demand('redis-server')
   const port = await freePort()
   const server = await start(
     'redis-server',
