@@ -6,6 +6,7 @@ const USAGE = `usage: npm run bench                             measures all of 
          --rounds N    how often each pair is taken (5)
          --quick       a look: a tenth of the work, three rounds, nothing is written
          --folder DIR  on which disk (data)
+       npm run bench -- plots                    draws docs/images/performance-*.svg again
        npm run bench -- ingress --url URL        sends callbacks to your own ingress
          --key KEY | --token TOKEN               how they are proven (unproven)
          --connections N  --seconds N  --rate N  32, 10, and as fast as it answers
@@ -15,6 +16,7 @@ const USAGE = `usage: npm run bench                             measures all of 
 /** What `npm run bench` is asked for. */
 export type Wish =
   | { what: 'help'; text: string }
+  | { what: 'plots' }
   | ({ what: 'measures' } & MeasuresWish)
   | ({ what: 'ingress' } & IngressWish)
 
@@ -36,6 +38,7 @@ const FLAG = { type: 'boolean', default: false } as const
 /** @throws with one line that says what is wrong */
 export const readArguments = (args: string[]): Wish => {
   if (args.includes('--help')) return { what: 'help', text: USAGE }
+  if (args[0] === 'plots' && args.length === 1) return { what: 'plots' }
   return args[0] === 'ingress' ? readIngress(args.slice(1)) : readMeasures(args)
 }
 

@@ -1,11 +1,12 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { MeasuresWish } from './arguments.ts'
-import { MEASURES } from './measures.ts'
+import { IDS, MEASURES } from './measures.ts'
 import type { Finding } from './parts/finding.ts'
 import { findingsTable } from './parts/findings-table.ts'
 import { describeMachine, inWords } from './parts/machine.ts'
 import { keepResults } from './parts/results.ts'
+import { drawPlots } from './plots.ts'
 
 /**
  * Takes the measurements one after the other, shows what they found, and keeps it in `bench/results/latest.json`.
@@ -31,6 +32,7 @@ export const measureAll = async ({ ids, rounds, scale, folder, isLook }: Measure
   if (findings.length > 0) console.log(findingsTable(findings))
   if (failed.length > 0) console.log(`failed: ${failed.join(' ')}`)
   if (!isLook && findings.length > 0) await keepResults({ machine, date: new Date().toISOString(), rounds, findings })
+  if (!isLook && findings.length > 0 && IDS.every((id) => ids.includes(id))) await drawPlots()
   return failed.length === 0
 }
 
