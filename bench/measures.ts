@@ -1,10 +1,12 @@
 import { p1, p2 } from './measures/ingress.ts'
+import { p8 } from './measures/scaling.ts'
 import type { Measure } from './parts/measure.ts'
 
 /** Each measurement, with the targets that its findings are about. */
 export const MEASURES: { ids: string[]; measure: Measure }[] = [
   { ids: ['P1'], measure: p1 },
   { ids: ['P2'], measure: p2 },
+  { ids: ['P8'], measure: p8 },
 ]
 
 export const IDS = MEASURES.flatMap(({ ids }) => ids)

@@ -31,6 +31,18 @@ export const inTurns = async <T>(
   return taken
 }
 
+/** The same for more than two: who comes first moves on by one with each round. */
+export const inRotation = async <T>(rounds: number, takes: ((round: number) => Promise<T>)[]): Promise<T[][]> => {
+  const taken: T[][] = takes.map(() => [])
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < takes.length; turn++) {
+      const whose = (round + turn) % takes.length
+      taken[whose]?.push((await takes[whose]?.(round)) as T)
+    }
+  }
+  return taken
+}
+
 export const median = (values: number[]): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)

@@ -28,7 +28,7 @@ export const findingsTable = (findings: Finding[]): string => {
 
 /** A figure with three digits that count. */
 export const figure = (value: number): string =>
-  value.toLocaleString('en', Math.abs(value) >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 3 })
+  Math.abs(value) >= 100 ? value.toLocaleString('en', { maximumFractionDigits: 0 }) : value.toPrecision(3)
 
 /** How ours stands to theirs: `0.91×` of it, or `+12` more. */
 export const compared = ({ by }: Finding, value: number): string =>

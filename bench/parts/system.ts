@@ -5,7 +5,7 @@ import { Queue } from 'bullmq'
 import { documentedPayload } from '../../test/stand-in/payloads.ts'
 import { startApp } from './app.ts'
 import { KEY, signed } from './callbacks.ts'
-import { createGun, type Shot } from './load.ts'
+import { createGun, type Load, type Shot } from './load.ts'
 import { type Fsync, startRedis } from './redis.ts'
 
 const LOOK_MS = 5
@@ -22,15 +22,19 @@ export const startSystem = async (folder: string, farSide: string, { fsync = 'al
   const shared = { REDIS_URL: redis.url, STORE_URL: `file:${join(folder, 'stems')}` }
   const ingress = await startApp('ingress', { ...shared, SPOOL_DIR: join(folder, 'spool'), CALLBACK_HMAC_KEYS: KEY })
   const separations = new Queue('separations', { connection: { url: redis.url }, prefix: 'stemkeeper' })
+  const usual: Content = { stems: 12, files: farSide }
   const gun = createGun(new URL(`${ingress.url}/callbacks/separation`), 32)
 
   return {
     redis,
     ingress,
     separations,
-    /** Sends callbacks of split songs, with so many of their 12 stems. */
-    callbacks: (count: number, tag: string, stems = 12): Promise<unknown> =>
-      gun.asFastAsTheyCan(Array.from({ length: count }, (_, index) => callback(`${tag}-${index}`, farSide, stems))),
+    /** Sends callbacks of split songs as fast as they are answered, with so many of their 12 stems. */
+    callbacks: (count: number, tag: string, content: Partial<Content> = {}): Promise<Load> =>
+      gun.asFastAsTheyCan(callbacks(count, tag, { ...usual, ...content })),
+    /** The same, so many a second. */
+    callbacksAtRate: (count: number, tag: string, perSecond: number): Promise<Load> =>
+      gun.atRate(callbacks(count, tag, usual), perSecond),
     startWorker: (env: Record<string, string> = {}) =>
       startApp('worker', {
         ...shared,
@@ -54,8 +58,16 @@ export const startSystem = async (folder: string, farSide: string, { fsync = 'al
 
 export type BenchSystem = Awaited<ReturnType<typeof startSystem>>
 
-const callback = (taskId: string, farSide: string, stems: number): Shot => {
-  const payload = documentedPayload('split-stem', { taskId, files: farSide })
+/** How many stems a callback names, and where their files are. */
+type Content = { stems: number; files: string }
+
+// Each is made when it is sent: a hundred thousand of them would not fit into memory.
+function* callbacks(count: number, tag: string, content: Content): Generator<Shot> {
+  for (let index = 0; index < count; index++) yield callback(`${tag}-${index}`, content)
+}
+
+const callback = (taskId: string, { files, stems }: Content): Shot => {
+  const payload = documentedPayload('split-stem', { taskId, files })
   const info = payload.data.vocal_separation_info as Record<string, unknown>
   const links = Object.keys(info).filter((key) => typeof info[key] === 'string' && key !== 'origin_url')
   for (const key of links.slice(stems)) delete info[key]
