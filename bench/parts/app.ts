@@ -15,7 +15,7 @@ export type BenchApp = Running & {
  * @param flags for Node, such as `--cpu-prof`
  */
 export const startApp = async (
-  name: 'ingress' | 'worker',
+  name: 'ingress' | 'worker' | 'board',
   env: Record<string, string>,
   place: Place = 'anywhere',
   flags: string[] = (process.env.BENCH_NODE_FLAGS ?? '').split(' ').filter((flag) => flag !== ''),
