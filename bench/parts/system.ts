@@ -9,6 +9,9 @@ import { createGun, type Load, type Shot } from './load.ts'
 import { type Fsync, startRedis } from './redis.ts'
 
 const LOOK_MS = 5
+const NOT_ENDED = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children'] as const
+
+const sum = (counts: Record<string, number>): number => Object.values(counts).reduce((all, count) => all + count, 0)
 
 /**
  * The real apps with a Redis of their own and a store in a folder; a worker is added when it is wanted.
@@ -33,8 +36,8 @@ export const startSystem = async (folder: string, farSide: string, { fsync = 'al
     callbacks: (count: number, tag: string, content: Partial<Content> = {}): Promise<Load> =>
       gun.asFastAsTheyCan(callbacks(count, tag, { ...usual, ...content })),
     /** The same, so many a second. */
-    callbacksAtRate: (count: number, tag: string, perSecond: number): Promise<Load> =>
-      gun.atRate(callbacks(count, tag, usual), perSecond),
+    callbacksAtRate: (count: number, tag: string, perSecond: number, content: Partial<Content> = {}): Promise<Load> =>
+      gun.atRate(callbacks(count, tag, { ...usual, ...content }), perSecond),
     startWorker: (env: Record<string, string> = {}) =>
       startApp('worker', {
         ...shared,
@@ -46,6 +49,10 @@ export const startSystem = async (folder: string, farSide: string, { fsync = 'al
     /** Waits until so many separations have come to their end. */
     ended: async (count: number): Promise<void> => {
       while ((await separations.getCompletedCount()) < count) await sleep(LOOK_MS)
+    },
+    /** Waits until every separation has come to its end. */
+    nothingWaits: async (): Promise<void> => {
+      while (sum(await separations.getJobCounts(...NOT_ENDED)) > 0) await sleep(LOOK_MS)
     },
     close: async () => {
       await gun.close()
