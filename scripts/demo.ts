@@ -36,7 +36,7 @@ const main = async (): Promise<void> => {
   process.on('SIGINT', () => void system.close().then(() => process.exit(130)))
 
   const { shards, progress } = openShards(system.redisUrl)
-  const watch = createWatch(openStore(system.storeUrl), progress)
+  const watch = createWatch(await openStore(system.storeUrl), progress)
   const folder = storeFolder(system.storeUrl)
   try {
     const tasks = await sendCallbacks(system, provider)

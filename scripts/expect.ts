@@ -32,7 +32,7 @@ const main = async (taskIds: string[]): Promise<void> => {
     if (!taskIdSchema.safeParse(taskId).success) throw new Error(`${JSON.stringify(taskId)} is no task id`)
   }
   const config = configOrExit(() => readEnvironment(variables, withLocalRedis(process.env), redisProblems))
-  const store = openStore(config.STORE_URL, storeOptions(config))
+  const store = await openStore(config.STORE_URL, storeOptions(config))
   await withRedis(redisTargets(config), async ({ all }) => {
     const shards = createShards(all, ({ name, redis }) => ({
       name,

@@ -62,7 +62,10 @@ const main = async (args: string[]): Promise<void> => {
       let done: boolean
       if (verb === 'quarantine') done = await releaseQuarantine({ quarantines, submitter, taskIds, print })
       else if (verb === 'notifications') done = await sendNotificationsAgain({ notifications, taskIds, print })
-      else done = await replayAll({ submitter, store: openStore(config.STORE_URL, storeOptions(config)), taskIds })
+      else {
+        const store = await openStore(config.STORE_URL, storeOptions(config))
+        done = await replayAll({ submitter, store, taskIds })
+      }
       if (!done) process.exitCode = 1
     } finally {
       for (const shard of shards.all) {

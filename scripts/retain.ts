@@ -33,7 +33,7 @@ const main = async (args: string[]): Promise<void> => {
   const config = configOrExit(() => readEnvironment(variables, withLocalRedis(process.env), redisProblems))
   if (config.RETAIN_STEMS_DAYS === undefined)
     throw new Error('RETAIN_STEMS_DAYS is not set: everything is kept for ever')
-  const store = openStore(config.STORE_URL, storeOptions(config))
+  const store = await openStore(config.STORE_URL, storeOptions(config))
   const shards = redisTargets(config).map((target) => connectImpatiently(target, SILENT))
   const retiredJobs = shards.map((redis) => createRetiredJobs(redis, queuePrefix(config), HOLD_MS))
   try {

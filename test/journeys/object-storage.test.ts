@@ -31,7 +31,7 @@ const startOnBucket = async ({ workers = 1, worker = {} } = {}) => {
     const folder = await partsFolder()
     return { folder, app: await system.addWorker({ PARTS_DIR: folder, ...more }) }
   }
-  const store = openStore(storeUrl, { s3: server.settings })
+  const store = await openStore(storeUrl, { s3: server.settings })
   return {
     ...system,
     addWorker,

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { freePort } from '../../scripts/ports.ts'
 import type { App } from '../support/app.ts'
 import { type CollectedSpan, type Collector, startCollector } from '../support/collector.ts'
+import { loadedBy, TELLS_LOADED } from '../support/loaded-packages.ts'
 import { startRedisServer } from '../support/redis-server.ts'
 import { type System, type SystemOptions, startSystem } from '../support/system.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -266,18 +266,18 @@ test.each([
 })
 
 test('without a collector nothing of OpenTelemetry is loaded, but for what prom-client asks for', async () => {
-  const shared = { NODE_OPTIONS: `--import ${join(import.meta.dirname, '../support/loaded-modules.ts')}` }
-  const loadedBy = async (more: Record<string, string>) => {
-    const system = await startSystem({ shared: { ...shared, ...more } })
+  const isOfTracing = (name: string) => name.startsWith('@opentelemetry/') || name === 'bullmq-otel'
+  const loadedWith = async (more: Record<string, string>) => {
+    const system = await startSystem({ shared: { ...TELLS_LOADED, ...more } })
     const { board } = await inAnswers(system, 'a')
     const apps = [system.ingress, board, ...system.workers]
     await stopAll(apps)
-    return apps.map((app) => [...new Set(app.output().match(/(?<=^loaded ).*/gm))].toSorted())
+    return apps.map((app) => loadedBy(app).filter(isOfTracing))
   }
 
-  for (const loaded of await loadedBy({})) expect(['', '@opentelemetry/api']).toContain(loaded.join())
+  for (const loaded of await loadedWith({})) expect(['', '@opentelemetry/api']).toContain(loaded.join())
   const collector = await startCollector()
-  for (const loaded of await loadedBy({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })) {
+  for (const loaded of await loadedWith({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })) {
     expect(loaded).toEqual(expect.arrayContaining(['@opentelemetry/sdk-trace', 'bullmq-otel']))
   }
 })

@@ -2,28 +2,33 @@ import { createHostAsk } from '@stems/outgoing/host-ask'
 import { createProviderApi } from '@stems/provider/provider-api'
 import type { ProviderName } from '@stems/provider/provider-name'
 import { createSeller, type SellerOrder } from '@stems/provider/seller'
+import { type AskLimitOptions, createAskLimit, PROVIDER_TURNS } from '@stems/queue/ask-limit'
 import { createPurchases, type PurchasesOptions } from '@stems/queue/purchases'
 import type { Purchase } from './register-route.ts'
 
+/** Where separations are bought. */
+export type Shop = {
+  provider: ProviderName
+  apiUrl: string
+  apiKey: string
+  /** Where the world reaches ingress. */
+  publicUrl: string
+  /** One of ingress' tokens. */
+  token: string | undefined
+  allowPrivate: boolean
+}
+
 export type BuyingOptions = Omit<PurchasesOptions<SellerOrder>, 'buy'> & {
-  shop: {
-    provider: ProviderName
-    apiUrl: string
-    apiKey: string
-    /** Where the world reaches ingress. */
-    publicUrl: string
-    /** One of ingress' tokens. */
-    token: string | undefined
-    allowPrivate: boolean
-  }
-  /** Waits for a turn: the provider allows only so many requests a second. */
-  takeTurn: () => Promise<void>
+  shop: Shop
+  /** Where turns are taken: the provider allows only so many requests a second. */
+  turns: Pick<AskLimitOptions, 'redis' | 'prefix'>
 }
 
 /** Buys separations whose callbacks come to this system's ingress. */
-export const createBuying = ({ shop, takeTurn, ...room }: BuyingOptions): { purchase: Purchase; close: () => void } => {
+export const createBuying = ({ shop, turns, ...room }: BuyingOptions): { purchase: Purchase; close: () => void } => {
   const { provider, apiUrl, apiKey, publicUrl, token, allowPrivate } = shop
   const ask = createHostAsk({ url: apiUrl, allowPrivate, setting: 'PROVIDER_API_URL' })
+  const takeTurn = createAskLimit({ ...turns, ...PROVIDER_TURNS })
   const { buy } = createProviderApi({
     provider,
     apiUrl,

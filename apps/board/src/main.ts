@@ -1,5 +1,4 @@
 import { configOrExit } from '@stems/config/environment'
-import { createAskLimit, PROVIDER_TURNS } from '@stems/queue/ask-limit'
 import { createShardSubmitter } from '@stems/queue/shard-submitter'
 import { createShards } from '@stems/queue/shards'
 import { traceSubmitter } from '@stems/queue/traced-submitter'
@@ -8,7 +7,7 @@ import { listenOrExit } from '@stems/telemetry/listen'
 import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
 import { startTracing } from '@stems/telemetry/tracing'
-import { createBuying } from './buying.ts'
+import type { Shop } from './buying.ts'
 import { readConfig } from './config.ts'
 import { createLibrary } from './library.ts'
 import type { Login } from './login.ts'
@@ -31,7 +30,7 @@ const admin: Login = {
 }
 
 const tracing = await startTracing(config.tracing, log)
-const store = openStore(config.storeUrl, config.storeOptions)
+const store = await openStore(config.storeUrl, config.storeOptions)
 const shards = createShards(config.redis, (target) =>
   openShard({
     target,
@@ -41,14 +40,16 @@ const shards = createShards(config.redis, (target) =>
   }),
 )
 const submitter = traceSubmitter(createShardSubmitter(shards), tracing?.tracer.task)
-const buying =
-  config.shop &&
-  createBuying({
+const openShop = async (shop: Shop) => {
+  const { createBuying } = await import('./buying.ts') // with the client that asks the provider: nobody else here asks anybody
+  return createBuying({
     ...shards.of('purchases').room,
-    shop: config.shop,
+    shop,
     expect: submitter.expect,
-    takeTurn: createAskLimit({ ...shards.of('limits').room, ...PROVIDER_TURNS }),
+    turns: shards.of('limits').room,
   })
+}
+const buying = config.shop && (await openShop(config.shop))
 const server = await createServer({
   logins: config.viewer ? [admin, config.viewer] : [admin],
   apiKeys: config.apiKeys,

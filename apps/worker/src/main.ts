@@ -1,7 +1,6 @@
 import { configOrExit } from '@stems/config/environment'
 import { createClient } from '@stems/outgoing/client'
 import { createUrlGuard } from '@stems/outgoing/url-guard'
-import { createAskLimit, PROVIDER_TURNS } from '@stems/queue/ask-limit'
 import { createHostLimit } from '@stems/queue/host-limit'
 import { startPresence } from '@stems/queue/presence'
 import { awaitReady } from '@stems/queue/redis'
@@ -44,7 +43,7 @@ if (config.allowPrivate) log.warn({}, 'download.allow_private: requests may go t
 
 const tracing = await startTracing(config.tracing, log)
 const tracer = tracing?.tracer
-const store = traceStore(openStore(config.storeUrl, config.storeOptions), tracer)
+const store = traceStore(await openStore(config.storeUrl, config.storeOptions), tracer)
 await reserveOrExit(store.freeSpace, config.reserveBytes)
 const openShards = createShards(config.redis, (target) =>
   openShard({ target, config, telemetry: tracing?.telemetry, log }),
@@ -55,19 +54,17 @@ const names = openShards.all.map(({ name }) => name)
 const served = openShards.all.filter(({ name }) => config.servedShards.includes(name))
 const metrics = createWorkerMetrics()
 const gate = createProviderGate({ log })
-const providerApi =
-  config.providerApi &&
-  createProviderApi({
-    ...config.providerApi,
+const openProviderApi = async (api: NonNullable<typeof config.providerApi>) => {
+  const { createAskLimit, PROVIDER_TURNS } = await import('@stems/queue/ask-limit') // no limiter where nobody asks
+  return createProviderApi({
+    ...api,
     allowPrivate: config.allowPrivate,
     noticeBlocked: createNoticeBlocked({ metrics, log }),
-    takeTurn: createAskLimit({
-      redis: limitsRedis,
-      prefix: config.queuePrefix,
-      ...PROVIDER_TURNS,
-    }),
+    takeTurn: createAskLimit({ redis: limitsRedis, prefix: config.queuePrefix, ...PROVIDER_TURNS }),
     gate,
   })
+}
+const providerApi = config.providerApi && (await openProviderApi(config.providerApi))
 const hostLimit = createHostLimit({
   redis: limitsRedis,
   prefix: config.queuePrefix,

@@ -2,7 +2,6 @@ import { isAbsolute, resolve } from 'node:path'
 import { createFileStore } from './file-store.ts'
 import type { S3Settings } from './s3-client.ts'
 import { readS3Place } from './s3-place.ts'
-import { createS3Store } from './s3-store.ts'
 import type { StemStore } from './stem-store.ts'
 
 export const STORE_URL_FORM = 'must be file:DIR or s3://BUCKET/PREFIX'
@@ -19,13 +18,17 @@ export type OpenStoreOptions = {
 }
 
 /**
- * Opens the store that `STORE_URL` names.
+ * Opens the store that `STORE_URL` names. The client of buckets is loaded for those who have one.
  *
  * @param url `file:DIR`; a relative DIR counts from the working directory, `file:///DIR` is absolute. Or `s3://BUCKET/PREFIX`
  */
-export const openStore = (url: string, { s3 = {}, partsFolder = './data/parts' }: OpenStoreOptions = {}): StemStore => {
+export const openStore = async (
+  url: string,
+  { s3 = {}, partsFolder = './data/parts' }: OpenStoreOptions = {},
+): Promise<StemStore> => {
   const place = readS3Place(url)
   if (!place) return createFileStore(storeFolder(url))
+  const { createS3Store } = await import('./s3-store.ts')
   return createS3Store({ ...place, settings: s3, partsFolder: resolve(partsFolder) })
 }
 

@@ -21,8 +21,8 @@ test.each(['', 'file:', './data', '/srv/stems', 'http://host/stems', 'FILE', 'fi
 
 test.each(['file:./100%', 'file:./%zz', 'file:./%ff'])(
   'a configuration that accepts %s can open it, for a crash at start tells nobody what to change',
-  (url) => {
-    expect(!isStoreUrl(url) || openStore(url)).toBeTruthy()
+  async (url) => {
+    expect(!isStoreUrl(url) || (await openStore(url))).toBeTruthy()
   },
 )
 

@@ -13,7 +13,7 @@ export type StemPlace = { taskId: string; file: string }
 // The decoder tells the console of every frame that it cannot read; what there is to say stands in the analysis.
 console.error = () => {}
 
-let store: StemStore | undefined
+let opened: Promise<StemStore> | undefined
 
 /**
  * Runs in a thread of its own: neither the bytes of a stem nor the work on them touch those who download.
@@ -22,7 +22,7 @@ let store: StemStore | undefined
  */
 export default async ({ taskId, file }: StemPlace): Promise<StemAnalysis | undefined> => {
   const { storeUrl, storeOptions } = workerData as ThreadData
-  store ??= openStore(storeUrl, storeOptions)
-  const found = await store.open(taskId, file)
+  opened ??= openStore(storeUrl, storeOptions)
+  const found = await (await opened).open(taskId, file)
   return found && analyseStem(found)
 }

@@ -15,7 +15,7 @@ const NEVER = new AbortController().signal
 const start = async (stems: Record<string, Buffer>) => {
   const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-analysis-'))
   const storeUrl = `file:${folder}`
-  const store = openStore(storeUrl)
+  const store = await openStore(storeUrl)
   for (const [stem, body] of Object.entries(stems)) {
     const part = await store.createPart('task-1', stem)
     await pipeline(Readable.from([body]), part.writable(0))
