@@ -57,7 +57,7 @@ const startOurs = async (system: BenchSystem, folder: string, files: number) => 
   const download = async (round: number | string): Promise<Taken> => {
     settleDisk()
     const [startedAt, cpuBefore] = [performance.now(), cpu()]
-    await system.callbacks(files / STEMS, `${ended}-${round}`, STEMS)
+    await system.callbacks(files / STEMS, `${ended}-${round}`, { stems: STEMS })
     ended += files / STEMS
     await system.ended(ended)
     const taken = { seconds: (performance.now() - startedAt) / 1000, cpuSeconds: cpu() - cpuBefore }

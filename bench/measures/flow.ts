@@ -87,7 +87,7 @@ const startOurs = async (folder: string, farSide: FarSide) => {
   return {
     work: (tag: string, separations: number): Promise<Round> =>
       measured(system.redis, separations, async () => {
-        await system.callbacks(separations, tag, STEMS)
+        await system.callbacks(separations, tag)
         ended += separations
         await system.ended(ended)
       }),

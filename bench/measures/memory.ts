@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { inTurns } from '../parts/finding.ts'
 import { demand } from '../parts/machine.ts'
 import type { Bench, Measure } from '../parts/measure.ts'
@@ -48,17 +47,13 @@ const peak = async ({ folder: all }: Bench, { tag, bytes, separations, stems, at
   const system = await startSystem(folder, farSide.url)
   const worker = await system.startWorker({ DOWNLOAD_CONCURRENCY: `${atOnce}`, DOWNLOAD_MAX_BYTES: `${2 * 2 ** 30}` })
   try {
-    const done = system.callbacks(separations, tag, stems).then(() => system.ended(separations))
     let most = 0
-    let isDone = false
-    done.finally(() => {
-      isDone = true
-    })
-    while (!isDone) {
+    const look = setInterval(() => {
       most = Math.max(most, worker.residentBytes())
-      await sleep(LOOK_MS)
-    }
-    await done
+    }, LOOK_MS)
+    await system.callbacks(separations, tag, { stems })
+    await system.ended(separations)
+    clearInterval(look)
     return most / MB
   } finally {
     await worker.close()

@@ -23,7 +23,7 @@ export const p6: Measure = async ({ folder, rounds }) => {
       const manifest = join(folder, 'stems', `one-${round}-0`, 'manifest.json')
       settleDisk()
       const startedAt = performance.now()
-      await system.callbacks(1, `one-${round}`, STEMS)
+      await system.callbacks(1, `one-${round}`)
       while (!existsSync(manifest)) await sleep(1)
       return performance.now() - startedAt
     }
