@@ -1,5 +1,6 @@
+import { setImmediate as turnEnds } from 'node:timers/promises'
 import type { RedisConnection } from './redis.ts'
-import { defineScript } from './script.ts'
+import { defineScript, type RunScript } from './script.ts'
 
 /** What a separation is doing. `expected`: its task was registered, and nobody has said anything of it yet. */
 export const LISTED_STATUSES = ['expected', 'waiting', 'downloading', 'complete', 'partial', 'failed'] as const
@@ -26,7 +27,7 @@ export const createLibraryNotes = (redis: RedisConnection, prefix: string) => {
   const { all, changes } = libraryKeys(prefix)
   const keys = [...all, changes]
   const add = defineScript(redis, 'library:add', ADD)
-  const addMade = defineScript(redis, 'library:add-made', ADD_MADE)
+  const noteMade = createTurnBatch(defineScript(redis, 'library:add-made', ADD_MADE), keys)
   const move = defineScript(redis, 'library:move', MOVE)
   const forget = defineScript(redis, 'library:forget', FORGET)
 
@@ -40,22 +41,19 @@ export const createLibraryNotes = (redis: RedisConnection, prefix: string) => {
       await add(keys, taskId, REMEMBERED_CHANGES, placeOf(status), Date.parse(receivedAt))
     },
     /**
-     * As `add`, for a separation whose job was added just before on the same connection: both go out in one write, and one
-     * answer tells of both.
+     * As `add`, for a separation whose job is added in this turn of the event loop on the same connection: both go out in
+     * one write, and one answer tells of both.
      *
      * @param jobKey the job's key in Redis
      * @param nonce stands in the data of the job that was to be made
      * @returns whether the job is there with this nonce
      */
-    addMade: async (
+    addMade: (
       taskId: string,
       receivedAt: string,
       status: ListedStatus,
       { jobKey, nonce }: { jobKey: string; nonce: string },
-    ): Promise<boolean> => {
-      const place = [placeOf(status), Date.parse(receivedAt)]
-      return (await addMade([jobKey, ...keys], taskId, REMEMBERED_CHANGES, ...place, nonce)) === 1
-    },
+    ): Promise<boolean> => noteMade(jobKey, taskId, placeOf(status), Date.parse(receivedAt), nonce),
     /**
      * Notes what a separation is doing now. One that nobody has heard of is added.
      *
@@ -75,6 +73,32 @@ export const createLibraryNotes = (redis: RedisConnection, prefix: string) => {
   }
 }
 
+// The notes of one turn of the event loop go to Redis as one command, when its jobs have been sent.
+const createTurnBatch = (run: RunScript, keys: string[]) => {
+  let jobKeys: string[] = []
+  let said: (string | number)[] = []
+  let answers: Promise<number[]> | undefined
+
+  const send = async (): Promise<number[]> => {
+    await turnEnds()
+    const [keysOfJobs, all] = [jobKeys, said]
+    jobKeys = []
+    said = []
+    answers = undefined
+    return (await run([...keysOfJobs, ...keys], REMEMBERED_CHANGES, ...all)) as number[]
+  }
+
+  return async (
+    jobKey: string,
+    ...ofJob: [taskId: string, place: number, at: number, nonce: string]
+  ): Promise<boolean> => {
+    answers ??= send()
+    const mine = jobKeys.push(jobKey) - 1
+    said.push(...ofJob)
+    return (await answers)[mine] === 1
+  }
+}
+
 // As Lua counts.
 const placeOf = (status: ListedStatus): number => LISTED_STATUSES.indexOf(status) + 1
 
@@ -82,21 +106,28 @@ const TELL = `
 local function tell() redis.call('XADD', KEYS[#KEYS], 'MAXLEN', '~', ARGV[2], '*', 'task', ARGV[1]) end
 `
 
-const NOTE = `${TELL}
-local function note(before)
-  for set = before + 1, #KEYS - 1 do if redis.call('ZSCORE', KEYS[set], ARGV[1]) then return end end
-  redis.call('ZADD', KEYS[before + tonumber(ARGV[3])], ARGV[4], ARGV[1])
-  tell()
+const ADD = `${TELL}
+for set = 1, #KEYS - 1 do if redis.call('ZSCORE', KEYS[set], ARGV[1]) then return end end
+redis.call('ZADD', KEYS[tonumber(ARGV[3])], ARGV[4], ARGV[1])
+tell()
+`
+
+// KEYS: the jobs, the sets, the changes. ARGV: how many changes are remembered, then task, place, time and nonce of each job.
+const ADD_MADE = `
+local jobs, changes, answers = (#ARGV - 1) / 4, KEYS[#KEYS], {}
+local function isKnown(task)
+  for set = jobs + 1, #KEYS - 1 do if redis.call('ZSCORE', KEYS[set], task) then return true end end
 end
-`
-
-const ADD = `${NOTE}
-note(0)
-`
-
-const ADD_MADE = `${NOTE}
-note(1)
-return string.find(redis.call('HGET', KEYS[1], 'data') or '', ARGV[5], 1, true) and 1 or 0
+for job = 1, jobs do
+  local at = 4 * job - 2
+  local task, nonce = ARGV[at], ARGV[at + 3]
+  if not isKnown(task) then
+    redis.call('ZADD', KEYS[jobs + ARGV[at + 1]], ARGV[at + 2], task)
+    redis.call('XADD', changes, 'MAXLEN', '~', ARGV[1], '*', 'task', task)
+  end
+  answers[job] = string.find(redis.call('HGET', KEYS[job], 'data') or '', nonce, 1, true) and 1 or 0
+end
+return answers
 `
 
 const MOVE = `${TELL}

@@ -69,12 +69,10 @@ export const createSubmitter = ({
       const options = { ...separationJobOptions(taskId), ...(trace ? { telemetry: { metadata: trace } } : {}) }
       const id = separationJobId(taskId)
       const client = await queue.backend.client
+      const noted = library.addMade(taskId, receivedAt, status, { jobKey: queue.toKey(id), nonce })
       sendInOneWrite(redis)
       const job = new Job(queue, JOB_NAME, data, options, id)
-      const [, isMade] = await Promise.all([
-        job.addJob(client),
-        library.addMade(taskId, receivedAt, status, { jobKey: queue.toKey(id), nonce }),
-      ])
+      const [isMade] = await Promise.all([noted, job.addJob(client)])
       span?.setAttributes({ [TelemetryAttributes.JobName]: JOB_NAME, [TelemetryAttributes.JobId]: id })
       return isMade
     })

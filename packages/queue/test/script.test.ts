@@ -55,6 +55,16 @@ test('a Redis that has forgotten how to add a job, and not how to look at it, kn
   expect(await submitter.submit(separationOf('task-1'))).toBe('duplicate')
 })
 
+test('of callbacks that come at once each is told whether it is new, two of one task among them', async () => {
+  const { submitter, listed } = await start()
+  const submitAll = (...taskIds: string[]) =>
+    Promise.all(taskIds.map((taskId) => submitter.submit(separationOf(taskId))))
+  expect(await submitAll('task-1', 'task-2')).toEqual(['accepted', 'accepted'])
+  const answers = ['duplicate', 'accepted', 'duplicate', 'accepted', 'duplicate']
+  expect(await submitAll('task-1', 'task-3', 'task-2', 'task-4', 'task-3')).toEqual(answers)
+  expect(await listed()).toBe(4)
+})
+
 test('a Redis that was started again takes a callback, lists it, and knows it again', async () => {
   const { server, redis, submitter, listed } = await start()
   expect(await submitter.submit(separationOf('before'))).toBe('accepted')
