@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readEnvironment } from '@stems/config/environment'
 import { z } from 'zod'
+import { FLAGS, MALLOC } from './frugal.ts'
 import { LOCAL_REDIS_URL_FILE, LOCAL_TOKEN_FILE } from './local-files.ts'
 import { startPrivateRedis } from './private-redis.ts'
 
@@ -131,7 +132,10 @@ const withoutDecided = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
 
 const startApp = (name: AppName, env: NodeJS.ProcessEnv, onLine: (line: string) => void): ChildProcess => {
   const main = join(import.meta.dirname, '../apps', name, 'src/main.ts')
-  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...FLAGS[name], main], {
+    env: { ...MALLOC, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine)
   return child
 }

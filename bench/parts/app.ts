@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { FLAGS, MALLOC } from '../../scripts/frugal.ts'
 import type { Place } from './machine.ts'
 import { type Running, start } from './process.ts'
 
@@ -21,9 +22,9 @@ export const startApp = async (
   flags: string[] = (process.env.BENCH_NODE_FLAGS ?? '').split(' ').filter((flag) => flag !== ''),
 ): Promise<BenchApp> => {
   const main = join(import.meta.dirname, '../../apps', name, 'src/main.ts')
-  const app = await start(process.execPath, [...flags, main], {
+  const app = await start(process.execPath, [...FLAGS[name], ...flags, main], {
     place,
-    env: { HOST: '127.0.0.1', PORT: '0', WORKER_HEALTH_PORT: '0', LOG_LEVEL: 'info', ...env },
+    env: { ...MALLOC, HOST: '127.0.0.1', PORT: '0', WORKER_HEALTH_PORT: '0', LOG_LEVEL: 'info', ...env },
     isReady: (line) => line.includes('"app.listening"'),
   })
   const url = `http://127.0.0.1:${JSON.parse(app.line).port}`

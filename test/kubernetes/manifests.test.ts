@@ -7,6 +7,7 @@ import { parse } from 'yaml'
 import { readConfig as readBoardConfig } from '../../apps/board/src/config.ts'
 import { readConfig as readIngressConfig } from '../../apps/ingress/src/config.ts'
 import { readConfig as readWorkerConfig } from '../../apps/worker/src/config.ts'
+import { FLAGS } from '../../scripts/frugal.ts'
 import { type Manifest, parseManifests, problemsOf, readManifests } from './manifests.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -98,7 +99,8 @@ test.each(APP_NAMES)(
       expect(probe.httpGet.port).toBe(port.name)
       expect(['/livez', '/readyz']).toContain(probe.httpGet.path)
     }
-    expect(container.args).toEqual(['node', `apps/${app}/src/main.ts`])
+    const flags = FLAGS[app]
+    expect(container.args).toEqual(['node', ...flags, `apps/${app}/src/main.ts`])
     expect(container.securityContext).toEqual({
       readOnlyRootFilesystem: true,
       allowPrivilegeEscalation: false,
