@@ -42,8 +42,17 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
     await linkDurably(temporary, join(folder, OWNER_FILE)).finally(() => rm(temporary, { force: true }))
   }
 
+  const making = new Map<string, Promise<string>>()
+
+  // The first stems of a separation often come together.
+  const makeFolderOnce = (taskId: string): Promise<string> => {
+    const made = making.get(taskId) ?? makeFolderOf(taskId).finally(() => making.delete(taskId))
+    making.set(taskId, made)
+    return made
+  }
+
   const makeFolderOf = async (taskId: string): Promise<string> => {
-    await makeFolder(root, join(root, lowerCaseFolder))
+    if (ignoring === undefined) await makeFolder(root, join(root, lowerCaseFolder))
     const folder = await folderOf(taskId)
     await makeFolder(root, folder)
     if (!(await ignoresCase())) return folder
@@ -70,7 +79,7 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       }
-      return work(await makeFolderOf(taskId))
+      return work(await makeFolderOnce(taskId))
     },
   }
 }
@@ -80,7 +89,7 @@ export const makeFolder = async (root: string, folder: string): Promise<void> =>
   const made = await mkdir(folder, { recursive: true })
   if (made === undefined) return
   await syncDirectory(root)
-  await syncDirectory(dirname(made))
+  if (dirname(made) !== root) await syncDirectory(dirname(made))
 }
 
 const ownerOf = (folder: string): Promise<string | undefined> =>

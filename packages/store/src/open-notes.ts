@@ -29,10 +29,14 @@ export const createOpenNotes = (folder: string, makeFolder: () => Promise<void>)
   return {
     noteOpen: async (separation: Separation): Promise<void> => {
       const note = noteOf(separation.taskId)
-      await makeFolder()
       const temporary = join(folder, `${randomUUID()}.part`)
+      const write = () => writeFile(temporary, JSON.stringify(separation), { mode: 0o600 }) // links as they came, secrets and all
       try {
-        await writeFile(temporary, JSON.stringify(separation), { mode: 0o600 }) // links as they came, secrets and all
+        await write().catch(async (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error
+          await makeFolder()
+          await write()
+        })
         await rename(temporary, note)
       } catch (error) {
         await rm(temporary, { force: true }) // a full disk must not be filled further by what it refused
