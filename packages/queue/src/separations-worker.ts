@@ -1,7 +1,6 @@
 import type { FailedStem, SavedStem, StemOutcome } from '@stems/domain/manifest'
-import { hasLinks, type NamedStem, type Separation } from '@stems/domain/separation'
+import type { NamedStem, Separation } from '@stems/domain/separation'
 import { DelayedError, type Job, Queue, SpanKind, WaitingChildrenError, Worker } from 'bullmq'
-import pLimit from 'p-limit'
 import { type Adopted, type Change, createAdoption, type Readback } from './adoption.ts'
 import { type Awaiting, createAwait } from './awaiting.ts'
 import { backoffMs } from './backoff.ts'
@@ -22,6 +21,7 @@ import {
 } from './jobs.ts'
 import { createLibraryNotes, type ListedStatus } from './library-notes.ts'
 import { changeOwnJob } from './own-job.ts'
+import { createPlanningPace } from './planning-pace.ts'
 import type { Log, RedisConnection } from './redis.ts'
 import { createResentBox } from './resent.ts'
 import { keepSeparations } from './retention.ts'
@@ -69,10 +69,6 @@ export type SeparationsWorkerOptions = {
 
 type SeparationsJob = Job<SeparationJob, SeparationResult>
 
-// A backlog is planned far faster than it is brought home, and takes the time of the stems: 16 at once left 80 stems a second of 240,
-// two leave all of them, and plan five times as much as one worker brings home.
-const PLANNED_AT_ONCE = 2
-
 /**
  * The step job of a separation: plan one child per stem, give the worker free until all have ended, finish.
  * Each step may be repeated after a crash; none may assume that it runs for the first time.
@@ -107,7 +103,7 @@ export const createSeparationsWorker = ({
   const note = ({ taskId, receivedAt }: Separation, status: ListedStatus): Promise<void> =>
     library.move(taskId, receivedAt, status)
 
-  const planning = pLimit(PLANNED_AT_ONCE)
+  const inPace = createPlanningPace(() => stems.getPrioritizedCount())
   const amended = new Set<string>() // ids of jobs that were driven for their manifest alone
 
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
@@ -151,7 +147,7 @@ export const createSeparationsWorker = ({
       if (next.kind === 'over') return end(job, next.separation, new Map(), confirmLock)
     }
     if (objection === undefined) {
-      await planning(() => planStems(job, confirmLock))
+      await inPace(() => planStems(job, confirmLock))
       if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
     }
     const outcomes = objection === undefined ? await collectOutcomes(job) : refuseAll(job.data.separation, objection)
@@ -184,7 +180,6 @@ export const createSeparationsWorker = ({
   // Adding a child that the parent knows as failed would make the parent wait for ever, so only unknown ones are added.
   const planStems = async (job: SeparationsJob, confirmLock: () => Promise<void>): Promise<void> => {
     const { separation, run } = job.data
-    if (hasLinks(separation)) await begin(await seal.open(separation))
     const known = await knownChildren(job)
     const parent = { id: job.id as string, queue: job.queueQualifiedName }
     const missing = inOrderOfUse(separation.stems).flatMap((stem) => {
@@ -194,8 +189,11 @@ export const createSeparationsWorker = ({
       return [{ name: 'stem', data, opts: { ...stemJobOptions(attempts), jobId, parent } }]
     })
     if (missing.length === 0) return
-    const place = await arrive(missing.length)
-    await note(separation, 'downloading')
+    const [place] = await Promise.all([
+      arrive(missing.length),
+      note(separation, 'downloading'),
+      seal.open(separation).then(begin),
+    ])
     await confirmLock()
     const added = await stems.addBulk(
       missing.map((child) => {
@@ -261,6 +259,7 @@ const inOrderOfUse = (stems: NamedStem[]): NamedStem[] => {
 }
 
 const knownChildren = async (job: SeparationsJob): Promise<Set<string>> => {
+  if (job.attemptsStarted === 1) return new Set() // nobody has held it before
   const { processed, unprocessed, failed, ignored } = await job.getDependencies()
   return new Set([
     ...Object.keys(processed ?? {}),
