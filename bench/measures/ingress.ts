@@ -46,8 +46,8 @@ const measureIngress =
       const our = opened(createGun(new URL(`${ingress.url}/callbacks/separation`), CONNECTIONS))
       const their = opened(createGun(new URL(`${rival.line}/callbacks`), CONNECTIONS))
 
-      await our.asFastAsTheyCan(signedCallbacks(shots / 4, 'warm'))
-      await their.asFastAsTheyCan(signedCallbacks(shots / 4, 'warm'))
+      await our.asFastAsTheyCan(signedCallbacks(2 * shots, 'warm'))
+      await their.asFastAsTheyCan(signedCallbacks(2 * shots, 'warm'))
       const full = await inTurns(
         rounds,
         (round) => our.asFastAsTheyCan(signedCallbacks(shots, `full-${round}`)),

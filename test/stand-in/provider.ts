@@ -59,7 +59,10 @@ export const startStandInProvider = async (
     requests.set(path, [...(requests.get(path) ?? []), request.headers])
     load.now++
     load.most = Math.max(load.most, load.now)
-    response.on('close', () => load.now--)
+    // It is answered when its last byte was handed over: over a connection that is kept, the next request may come before it is closed.
+    const answered = new AbortController()
+    answered.signal.addEventListener('abort', () => load.now--)
+    for (const event of ['prefinish', 'close']) response.on(event, () => answered.abort())
     const behaviour = upcoming.get(path)?.shift() ?? always.get(path) ?? usual
     answer(request, response, fileAt(path), behaviour).catch(() => response.destroy())
   })

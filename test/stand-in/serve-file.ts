@@ -36,9 +36,10 @@ export const serveWhole = (response: ServerResponse, file: Buffer): void => {
 export const trickle = async (response: ServerResponse, file: Buffer, bytesPerSecond: number): Promise<void> => {
   response.writeHead(200, headersOf(file))
   const step = Math.max(1, Math.round(bytesPerSecond / 10))
-  for (let at = 0; at < file.length && !response.destroyed; at += step) {
+  let at = 0
+  for (; at + step < file.length && !response.destroyed; at += step) {
     response.write(file.subarray(at, at + step))
     await sleep(100)
   }
-  response.end()
+  response.end(file.subarray(at)) // who has its last byte is done with it
 }

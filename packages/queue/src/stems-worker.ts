@@ -250,11 +250,13 @@ const limitOverAllWorkers = ({ redis, prefix, globalConcurrency, log }: StemsWor
 // Progress is for eyes: at most twice a second, none of what is there at once, and a Redis that is away must not fail the download.
 const progressOf = (job: Job, onActivity: () => void) => {
   let shownAt = Date.now()
+  let isFollowed = false // who has seen some of it is to see it end
   return (bytes: number, total: number | null) => {
     onActivity()
     const now = Date.now()
-    if (now - shownAt < PROGRESS_INTERVAL_MS) return
+    if (now - shownAt < PROGRESS_INTERVAL_MS && !(isFollowed && bytes === total)) return
     shownAt = now
+    isFollowed = true
     job.updateProgress({ bytes, total }).catch(() => {})
   }
 }
