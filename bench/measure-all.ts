@@ -22,7 +22,9 @@ export const measureAll = async ({ ids, rounds, scale, folder, isLook }: Measure
     const startedAt = performance.now()
     process.stderr.write(`${own.join(' ')} …`)
     try {
-      findings.push(...(await inFolder(folder, (own) => measure({ folder: own, rounds, scale }))))
+      const found = await inFolder(folder, (own) => measure({ folder: own, rounds, scale }))
+      findings.push(...found)
+      if (!isLook) await keepResults({ machine, date: new Date().toISOString(), rounds, findings: found })
       process.stderr.write(` ${Math.round((performance.now() - startedAt) / 1000)} s\n`)
     } catch (error) {
       failed.push(...own)
@@ -31,7 +33,6 @@ export const measureAll = async ({ ids, rounds, scale, folder, isLook }: Measure
   }
   if (findings.length > 0) console.log(findingsTable(findings))
   if (failed.length > 0) console.log(`failed: ${failed.join(' ')}`)
-  if (!isLook && findings.length > 0) await keepResults({ machine, date: new Date().toISOString(), rounds, findings })
   if (!isLook && findings.length > 0 && IDS.every((id) => ids.includes(id))) await drawPlots()
   return failed.length === 0
 }
