@@ -5,7 +5,7 @@ import { type RequestFailure, readRequestError } from '@stems/outgoing/request-f
 /**
  * Says what a failed download means, for people and for the queue.
  *
- * @param error whatever the request, the pipeline or the store threw
+ * @param error whatever the request, its body or the store threw
  * @param bytes how many bytes had come
  */
 export const explainFailure = (error: unknown, bytes: number): StemError => {

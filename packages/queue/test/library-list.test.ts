@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { Separation } from '@stems/domain/separation'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { expect, inject, onTestFinished, test } from 'vitest'
@@ -13,18 +12,9 @@ import { createListing } from '../src/listing.ts'
 import { createSeparationsWorker } from '../src/separations-worker.ts'
 import { createSubmitter } from '../src/submit.ts'
 import { CursorError } from '../src/walk-cursor.ts'
+import { linklessSeparation } from './linkless.ts'
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {} }
-
-// Without a link nothing is to be fetched, so that no worker for stems is needed.
-const separationOf = (taskId: string): Separation => ({
-  taskId,
-  type: 'unknown',
-  code: 200,
-  msg: '',
-  receivedAt: new Date().toISOString(),
-  stems: [{ name: 'vocal', url: null }],
-})
 
 const start = (url = inject('redisUrl')) => {
   const redis = new Redis(url, { maxRetriesPerRequest: null })
@@ -50,7 +40,8 @@ const start = (url = inject('redisUrl')) => {
     onTestFinished(() => worker.close())
     return worker
   }
-  const submitAll = (taskIds: string[]) => Promise.all(taskIds.map((taskId) => submitter.submit(separationOf(taskId))))
+  const submitAll = (taskIds: string[]) =>
+    Promise.all(taskIds.map((taskId) => submitter.submit(linklessSeparation(taskId))))
   const allEnded = () =>
     waitFor('all have ended', async () => {
       const { completed, ...others } = await queue.getJobCounts()
@@ -112,7 +103,7 @@ test('the newest comes first, and keeps its place whatever becomes of it', async
   const { submitter, work, allEnded, walk } = start()
   const tasks = names('task', 5)
   for (const [index, taskId] of tasks.entries()) {
-    await submitter.submit({ ...separationOf(taskId), receivedAt: new Date(1000 + index).toISOString() })
+    await submitter.submit({ ...linklessSeparation(taskId), receivedAt: new Date(1000 + index).toISOString() })
   }
   expect(await walk(undefined, 2)).toEqual(tasks.toReversed())
   work()
@@ -139,7 +130,7 @@ test('a walk misses none that is driven again and again while somebody walks', a
 test('those of one millisecond are walked through in one order, and none is missed', async () => {
   const { submitter, walk } = start()
   const receivedAt = new Date(1000).toISOString()
-  await Promise.all(names('task', 40).map((taskId) => submitter.submit({ ...separationOf(taskId), receivedAt })))
+  await Promise.all(names('task', 40).map((taskId) => submitter.submit({ ...linklessSeparation(taskId), receivedAt })))
   for (const limit of [1, 3, 40]) expect(await walk(undefined, limit)).toEqual(names('task', 40).sort().reverse())
 })
 
@@ -161,7 +152,7 @@ test('any page of a hundred thousand separations costs the same few commands', a
   const server = await startRedisServer() // whose commands are counted, and nobody else gives it any
   onTestFinished(server.close)
   const { redis, listing, submitter, walk } = await startLong(100_000, server.url)
-  await submitter.submit(separationOf('needle'))
+  await submitter.submit(linklessSeparation('needle'))
   const commandsOf = async (work: () => Promise<unknown>): Promise<number> => {
     const count = async () => Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1])
     const before = await count()
@@ -187,7 +178,7 @@ test('any page of a hundred thousand separations costs the same few commands', a
 
 test('a search finds ids by any part of them, in whatever case, however old they are', async () => {
   const { listing, submitter } = await startLong(100_000)
-  await submitter.submit(separationOf('Needle_9999'))
+  await submitter.submit(linklessSeparation('Needle_9999'))
   const search = async (text: string, query: Partial<LibraryQuery> = {}) => {
     const found: string[] = []
     let older: LibraryPlace | undefined
@@ -209,10 +200,10 @@ test('whoever looks again is told what has changed since, and to look at all whe
   const { listing, submitter, work, allEnded, redis, prefix } = start()
   const first = await listing.changesSince(undefined)
   expect(first.tasks).toBe('all')
-  await submitter.submit(separationOf('task-1'))
+  await submitter.submit(linklessSeparation('task-1'))
   const { last } = await listing.changesSince(undefined)
   expect(await listing.changesSince(last)).toEqual({ tasks: new Set(), last })
-  await submitter.submit(separationOf('task-2'))
+  await submitter.submit(linklessSeparation('task-2'))
   work()
   await allEnded()
   const { tasks, last: newest } = await listing.changesSince(last)
@@ -292,7 +283,7 @@ test('what an older version has done since is found an hour later, and everythin
 
 test('a note of what was seen changes nothing that has moved on since', async () => {
   const { listing, submitter } = start()
-  await submitter.submit(separationOf('task-1'))
+  await submitter.submit(linklessSeparation('task-1'))
   const [item] = (await listing.page({ limit: 1 })).items
   if (!item) throw new Error('nothing is listed')
   await listing.correct(item, 'complete')

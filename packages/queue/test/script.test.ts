@@ -1,21 +1,12 @@
-import type { Separation } from '@stems/domain/separation'
 import { expect, onTestFinished, test } from 'vitest'
 import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { createLibraryNotes, libraryKeys } from '../src/library-notes.ts'
 import { awaitReady, connectImpatiently, disconnect, isReady } from '../src/redis.ts'
 import { createSubmitter } from '../src/submit.ts'
+import { linklessSeparation } from './linkless.ts'
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {} }
-
-const separationOf = (taskId: string): Separation => ({
-  taskId,
-  type: 'unknown',
-  code: 200,
-  msg: '',
-  receivedAt: new Date().toISOString(),
-  stems: [{ name: 'vocal', url: null }],
-})
 
 const start = async () => {
   const server = await startRedisServer()
@@ -33,32 +24,32 @@ const start = async () => {
 
 test('a Redis that has forgotten its scripts takes a callback, lists it, and knows it again', async () => {
   const { redis, submitter, listed } = await start()
-  expect(await submitter.submit(separationOf('before'))).toBe('accepted')
+  expect(await submitter.submit(linklessSeparation('before'))).toBe('accepted')
   await redis.script('FLUSH')
-  expect(await submitter.submit(separationOf('after'))).toBe('accepted')
+  expect(await submitter.submit(linklessSeparation('after'))).toBe('accepted')
   await redis.script('FLUSH')
-  expect(await submitter.submit(separationOf('after'))).toBe('duplicate')
+  expect(await submitter.submit(linklessSeparation('after'))).toBe('duplicate')
   expect(await listed()).toBe(2)
 })
 
 test('a Redis that has forgotten how to add a job, and not how to look at it, knows a callback again', async () => {
   const { server, redis, submitter } = await start()
-  expect(await submitter.submit(separationOf('task-1'))).toBe('accepted')
+  expect(await submitter.submit(linklessSeparation('task-1'))).toBe('accepted')
   await redis.script('FLUSH')
   const other = connectImpatiently({ name: 'a', url: server.url }, silent)
   await awaitReady(other, 5000)
   const made = { jobKey: 'test:separations:nobody', nonce: 'none' }
-  expect(await createLibraryNotes(other, 'test').addMade('nobody', separationOf('').receivedAt, 'waiting', made)).toBe(
-    false,
-  )
+  expect(
+    await createLibraryNotes(other, 'test').addMade('nobody', linklessSeparation('').receivedAt, 'waiting', made),
+  ).toBe(false)
   disconnect(other)
-  expect(await submitter.submit(separationOf('task-1'))).toBe('duplicate')
+  expect(await submitter.submit(linklessSeparation('task-1'))).toBe('duplicate')
 })
 
 test('of callbacks that come at once each is told whether it is new, two of one task among them', async () => {
   const { submitter, listed } = await start()
   const submitAll = (...taskIds: string[]) =>
-    Promise.all(taskIds.map((taskId) => submitter.submit(separationOf(taskId))))
+    Promise.all(taskIds.map((taskId) => submitter.submit(linklessSeparation(taskId))))
   expect(await submitAll('task-1', 'task-2')).toEqual(['accepted', 'accepted'])
   const answers = ['duplicate', 'accepted', 'duplicate', 'accepted', 'duplicate']
   expect(await submitAll('task-1', 'task-3', 'task-2', 'task-4', 'task-3')).toEqual(answers)
@@ -67,12 +58,12 @@ test('of callbacks that come at once each is told whether it is new, two of one 
 
 test('a Redis that was started again takes a callback, lists it, and knows it again', async () => {
   const { server, redis, submitter, listed } = await start()
-  expect(await submitter.submit(separationOf('before'))).toBe('accepted')
+  expect(await submitter.submit(linklessSeparation('before'))).toBe('accepted')
   await server.kill('SIGTERM')
   await waitFor('the connection is gone', () => !isReady(redis))
   await server.start()
   await awaitReady(redis, 5000)
-  expect(await submitter.submit(separationOf('after'))).toBe('accepted')
-  expect(await submitter.submit(separationOf('before'))).toBe('duplicate')
+  expect(await submitter.submit(linklessSeparation('after'))).toBe('accepted')
+  expect(await submitter.submit(linklessSeparation('before'))).toBe('duplicate')
   expect(await listed()).toBe(2)
 })
