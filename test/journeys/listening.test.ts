@@ -6,6 +6,7 @@ import { inBrowser, launchBrowser, openPage } from '../support/browser.ts'
 import { type Listener, listenTo } from '../support/listen.ts'
 import { type System, startSystem } from '../support/system.ts'
 import { unzip } from '../support/unzip.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const LOGIN = { user: 'admin', password: 'a-password-for-tests' }
 const IN_SYNC_S = 0.03
@@ -56,11 +57,11 @@ const heardStems = async (page: Page, { levels }: Listener): Promise<string[]> =
 // A clock is read in steps of one buffer of sound, so that one look may find it a step behind; what is apart stays apart.
 const expectInSync = async ({ times }: Listener, count: number): Promise<void> => {
   const looks: number[][] = []
-  for (let last = -1; looks.length < LOOKS; ) {
+  const look = async (): Promise<number[] | undefined> => {
     const now = await times()
-    if (now[0] !== last) looks.push(now)
-    last = now[0] ?? 0
+    return now[0] === looks.at(-1)?.[0] ? undefined : now
   }
+  while (looks.length < LOOKS) looks.push(await waitFor('what is playing to move on', look, { everyMs: 5 }))
   for (let index = 0; index < count; index++) {
     const apart = looks
       .map((look) => Math.abs((look[index] ?? Number.NaN) - (look[0] ?? Number.NaN)))
@@ -202,9 +203,12 @@ inBrowser(
     await expect.poll(() => page.locator('#player-state').textContent()).toBe('')
 
     const slider = page.getByRole('slider', { name: 'Position' })
-    for (let turn = 0; turn < 30; turn++) await slider.fill(`${(turn * 7) % 12}`)
-    await slider.fill('1')
-    await expectInSync(listener, STEMS.length)
+    for (let drag = 0; drag < 5; drag++) {
+      for (let turn = 0; turn < 30; turn++) await slider.fill(`${(turn * 7) % 12}`)
+      await slider.fill('1')
+      await expect.poll(async () => (await listener.times())[0] ?? 0).toBeLessThan(5)
+      await expectInSync(listener, STEMS.length)
+    }
     expect(await button('Pause').isVisible()).toBe(true)
     expect(await page.locator('#player-state').textContent()).toBe('')
   },
@@ -244,13 +248,15 @@ inBrowser('all stems come as one ZIP, and the manifest into the clipboard', asyn
 })
 
 inBrowser('a separation that lacks a stem says why, and its button brings it home while somebody looks', async () => {
-  const { system, board, page, seen } = await start()
+  const { system, board, page, seen, listener } = await start()
   system.provider.alwaysBehave(fileOf('bass'), { kind: 'answer', status: 404 })
   await system.post(callback(system, 'song-1'))
   await system.finished('song-1')
   await page.goto(board.url)
   await article(page, 'song-1').getByText('bass failed: gone').waitFor()
   await page.getByRole('link', { name: 'song-1' }).click()
+  await page.waitForURL('**/separations/song-1') // the list says the same, and has the same button
+  await expect.poll(listener.timesShown).toBeGreaterThan(0) // until its scripts run, a button loads a page
   await page.getByText('bass failed: gone').waitFor()
   await page.evaluate(() => Object.assign(globalThis, { isTheSamePage: true }))
   system.provider.alwaysBehave(fileOf('bass'), { kind: 'slow', bytesPerSecond: 10_000_000 })

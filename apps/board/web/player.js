@@ -37,6 +37,8 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
   let standsAt = 0
   let move = 0 // each start, stop and jump makes those before it void
   let isMoving = false
+  /** @type {Promise<unknown>} */
+  let clock = Promise.resolve()
   /** @type {Promise<void> | undefined} */
   let loading
 
@@ -117,6 +119,13 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
       }),
     )
 
+  // One after the other: a clock of Chromium that is told to stand still while it sets off may say that it runs, and does not.
+  /** @param {() => unknown} act */
+  const setClock = (act) => {
+    clock = clock.catch(() => {}).then(act)
+    return clock
+  }
+
   /** @param {number} seconds */
   const startAt = async (seconds) => {
     const mine = ++move
@@ -124,13 +133,14 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
     isMoving = true
     try {
       const audio = open()
-      await audio.suspend()
+      await setClock(() => audio.suspend())
+      if (isVoid()) return
       await placeAll(seconds)
       if (isVoid()) return
       const starting = loaded().filter(({ element }) => seconds < element.duration)
       await Promise.all(starting.map(({ element }) => element.play()))
       if (isVoid()) return
-      await audio.resume()
+      await setClock(() => isVoid() || audio.resume())
     } catch (error) {
       if (!isVoid()) throw error // who was overtaken is told that he was interrupted
     } finally {
@@ -159,7 +169,7 @@ export const createPlayer = ({ onChange, onProblem, onLoad }) => {
     isPlaying = false
     isMoving = false
     move++
-    void context?.suspend()
+    setClock(() => isPlaying || context?.suspend()).catch((error) => onProblem(error.message))
     for (const { element } of all()) element.pause()
     onChange()
   }
