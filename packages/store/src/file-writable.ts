@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 
-const BUFFER_BYTES = 256 * 1024 // fewer, larger writes, and no more memory for each of many downloads than that twice
+const BUFFER_BYTES = 128 * 1024 // fewer, larger writes, and no more memory for each of many downloads than that twice
 
 /**
  * Writes a file from an offset on, and flushes it to the disk before it finishes.
