@@ -31,6 +31,13 @@ COPY --from=dependencies /app ./
 COPY apps apps
 COPY packages packages
 COPY scripts scripts
+# Node's compiled code lies in the image, so that an app is there in half the time. Each is started once by its user and with its
+# flags, for whom Node keeps it; it ends at the address of a Redis that nobody can read.
+ENV NODE_COMPILE_CACHE=/app/.compiled
+RUN install -d -o node .compiled && \
+    for app in apps/ingress/src/main.ts '--max-semi-space-size=1 --minor-gc-task-trigger=40 apps/worker/src/main.ts' apps/board/src/main.ts; do \
+        REDIS_URL=none su node -c "node $app" > /dev/null 2>&1; \
+    done; chown -R root:root .compiled && chmod -R a+rX .compiled
 # A new named volume takes over owner and mode of the directory it covers. All else belongs to root: the apps cannot
 # change what they run.
 RUN mkdir -p data/stems data/parts data/spool secrets/redis secrets/ingress secrets/board secrets/grafana && chown -R node:node data secrets

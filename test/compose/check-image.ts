@@ -8,7 +8,7 @@ import type { Stage } from './stage.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const OURS =
-  /^(package\.json|scripts\/(compose-secrets|local-files|with-redis|expect|separate|replay|replay\/[\w-]+)\.ts|(apps|packages)\/[\w-]+\/(package\.json|src\/.+)|apps\/board\/web\/[\w-]+\.(js|svg))$/
+  /^(package\.json|scripts\/(compose-secrets|local-files|with-redis|expect|separate|replay|replay\/[\w-]+)\.ts|(apps|packages)\/[\w-]+\/(package\.json|src\/.+)|apps\/board\/web\/[\w-]+\.(js|svg)|\.compiled\/.+)$/
 const PACKAGE_MANAGERS = 'npm npx corepack yarn yarnpkg pnpm apt apt-get dpkg apk rpm pip pip3 gem cargo'
 const WRITABLE = {
   ingress: ['/app/data/spool', '/tmp'],
@@ -78,6 +78,24 @@ export const checkImage = async ({ project, token, board }: Stage, { check }: Ch
       )
     },
   )
+
+  await check('an app finds all that it starts with compiled already', async () => {
+    for (const service of ['ingress', 'worker', 'board']) {
+      const [container = ''] = await project.containers(service)
+      const { Cmd } = (await project.inspect(container)).Config
+      const env = ['--env', 'REDIS_URL=none', '--env', 'NODE_DEBUG_NATIVE=COMPILE_CACHE']
+      const start = project.docker('run', '--rm', '--network', 'none', ...env, project.name, ...Cmd)
+      await assert.rejects(start, ({ stderr }: { stderr: string }) => {
+        assert.match(stderr, /reading cache from .+ success/)
+        assert.deepEqual(
+          lines(stderr).filter((line) => /was not initialized|no transpile cache/.test(line)),
+          [],
+          service,
+        )
+        return true
+      })
+    }
+  })
 
   await check('no secret is in the image or in how it was built', async () => {
     const redis = (await project.exec('redis', 'cat', '/run/stemkeeper/password')).trim()
