@@ -53,6 +53,7 @@ export const createAnnouncer = ({
     prefix,
     ...telling(telemetry),
   })
+  queue.on('error', () => {}) // the connection reports its own outages
   return {
     /**
      * Announces an event. One whose id is known already changes nothing, whatever has become of it: its first body stays.
@@ -118,7 +119,6 @@ const PLACES = {
 /** Looks at the notifications, and has them sent again. What looking costs does not grow with the queue. */
 export const createNotifications = ({ redis, prefix, deadlineMs }: NotificationsOptions) => {
   const queue = openQueue<NotificationJob, NotificationResult>(redis, prefix, QUEUES.notifications)
-  queue.on('error', () => {}) // the connection reports its own outages
 
   const countNow = async (): Promise<Record<string, number>> => queue.getJobCounts(...Object.values(PLACES).flat())
 

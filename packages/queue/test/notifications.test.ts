@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { Queue } from 'bullmq'
-import { expect, inject, onTestFinished, test } from 'vitest'
+import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { QueueAwayError } from '../src/listing.ts'
 import { createAnnouncer, createNotifications, type Notification, type NotificationJob } from '../src/notifications.ts'
@@ -11,7 +12,7 @@ import {
   type NotificationsWorkerOptions,
   UndeliveredError,
 } from '../src/notifications-worker.ts'
-import { connectImpatiently, connectPatiently, disconnect } from '../src/redis.ts'
+import { awaitReady, connectImpatiently, connectPatiently, disconnect } from '../src/redis.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
@@ -327,4 +328,25 @@ test('while Redis is away looking says so', async () => {
   })
   await expect(notifications.list(undefined, 0, 1)).rejects.toThrow(QueueAwayError)
   await expect(notifications.sendAgain('a')).rejects.toThrow(QueueAwayError)
+})
+
+test('who announces says nothing of a Redis that is away, which its connection has told of', async () => {
+  const server = await startRedisServer()
+  const redis = connectPatiently({ name: 'a', url: server.url }, SILENT)
+  const announcer = createAnnouncer({ redis, prefix: 'test' })
+  const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
+  onTestFinished(async () => {
+    printed.mockRestore()
+    await announcer.close()
+    disconnect(redis)
+    await server.close()
+  })
+  await awaitReady(redis, 5000)
+  let errors = 0
+  redis.on('error', () => errors++)
+  await server.kill()
+  await waitFor('it was tried again', () => errors > 1)
+  await server.start()
+  await announcer.announce(notificationOf('after'))
+  expect(printed).not.toHaveBeenCalled()
 })
