@@ -1,6 +1,6 @@
 import type { FailedStem, SavedStem, StemOutcome } from '@stems/domain/manifest'
 import type { NamedStem, Separation } from '@stems/domain/separation'
-import { DelayedError, type Job, Queue, SpanKind, WaitingChildrenError, Worker } from 'bullmq'
+import { DelayedError, type Job, type JobsOptions, Queue, SpanKind, WaitingChildrenError, Worker } from 'bullmq'
 import { type Adopted, type Change, createAdoption, type Readback } from './adoption.ts'
 import { type Awaiting, createAwait } from './awaiting.ts'
 import { backoffMs } from './backoff.ts'
@@ -147,7 +147,7 @@ export const createSeparationsWorker = ({
       if (next.kind === 'over') return end(job, next.separation, new Map(), confirmLock)
     }
     if (objection === undefined) {
-      await inPace(() => planStems(job, confirmLock))
+      await planStems(job, confirmLock)
       if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
     }
     const outcomes = objection === undefined ? await collectOutcomes(job) : refuseAll(job.data.separation, objection)
@@ -188,7 +188,10 @@ export const createSeparationsWorker = ({
       if (!data || known.has(`${stems.qualifiedName}:${jobId}`)) return []
       return [{ name: 'stem', data, opts: { ...stemJobOptions(attempts), jobId, parent } }]
     })
-    if (missing.length === 0) return
+    if (missing.length > 0) await inPace(() => addStems(separation, missing, confirmLock))
+  }
+
+  const addStems = async (separation: Separation, missing: NewStem[], confirmLock: () => Promise<void>) => {
     const [place] = await Promise.all([
       arrive(missing.length),
       note(separation, 'downloading'),
@@ -249,6 +252,8 @@ export const createSeparationsWorker = ({
     },
   }
 }
+
+type NewStem = { name: string; data: StemJob; opts: JobsOptions }
 
 // Who waits for a separation can begin with these two.
 const WANTED_FIRST = ['vocal', 'vocals', 'lead_vocal', 'instrumental']
