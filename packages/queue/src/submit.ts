@@ -53,10 +53,11 @@ export const createSubmitter = ({
   const library = createLibraryNotes(redis, prefix)
 
   const submitNow = async (separation: Separation, signal: AbortSignal): Promise<SubmitAnswer> => {
+    signal.throwIfAborted()
     const nonce = randomUUID()
     if (await addListed('waiting', { separation, nonce, run: Date.now() })) return 'accepted'
     const stored = await queue.getJob(separationJobId(separation.taskId))
-    if (!stored) return 'accepted' // finished and forgotten between the commands
+    if (!stored) return submitNow(separation, signal) // forgotten between the commands, and this with it
     if (stored.data.nonce === nonce) return 'accepted' // Redis had to be sent the script that adds, so that the look came first
     return answerRepeat(stored, separation, signal)
   }
@@ -150,8 +151,10 @@ export const createSubmitter = ({
   // The same job that a callback would make, so that there is nothing to bring together when the callback comes.
   const expectNow = async (
     taskId: string,
+    signal: AbortSignal,
     isHome: () => Promise<boolean> = async () => false,
   ): Promise<ExpectAnswer> => {
+    signal.throwIfAborted()
     if ((await stateOf(taskId)) === 'unknown' && (await isHome())) return 'known'
     const nonce = randomUUID()
     const since = new Date().toISOString()
@@ -159,7 +162,8 @@ export const createSubmitter = ({
     const data = { separation, nonce, run: Date.now(), awaited: { since } }
     if (await addListed('expected', data)) return 'expected'
     const stored = await queue.getJob(separationJobId(taskId))
-    if (!stored || stored.data.nonce === nonce) return 'expected'
+    if (!stored) return expectNow(taskId, signal, isHome)
+    if (stored.data.nonce === nonce) return 'expected'
     const state = await stored.getState()
     const hasEnded = state === 'completed' || state === 'failed'
     const isUnderWay = !hasEnded || (stored.returnvalue?.saved ?? []).length > 0
@@ -191,7 +195,7 @@ export const createSubmitter = ({
     if ((await stateOf(taskId)) === 'running') return 'running'
     const job = await queue.getJob(separationJobId(taskId))
     if (job && (job.data.awaited || !hasLinks(job.data.separation))) {
-      await expectNow(taskId) // there is nothing that could be driven: it is asked for
+      await expectNow(taskId, signal) // there is nothing that could be driven: it is asked for
       return 'driven'
     }
     const separation = job?.data.separation ?? (await sealed(remembered))
@@ -218,7 +222,7 @@ export const createSubmitter = ({
      * @throws as `submit` does
      */
     expect: (taskId: string, isHome?: () => Promise<boolean>): Promise<ExpectAnswer> =>
-      withDeadline('Redis', deadlineMs, () => replicated(() => expectNow(taskId, isHome))),
+      withDeadline('Redis', deadlineMs, (signal) => replicated(() => expectNow(taskId, signal, isHome))),
     /**
      * Drives an ended separation again, whatever its end was. Stems that are home are checked and not fetched again.
      *

@@ -4,7 +4,7 @@ import type { Separation } from '@stems/domain/separation'
 import { Queue } from 'bullmq'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
-import { connectImpatiently, connectPatiently, disconnect } from '../src/redis.ts'
+import { connectImpatiently, connectPatiently, disconnect, type RedisConnection } from '../src/redis.ts'
 import { createRetiredJobs, joinRetiredJobs } from '../src/retired-jobs.ts'
 import { createSeparationsWorker } from '../src/separations-worker.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
@@ -145,4 +145,36 @@ test('of many who ask at once, one gets the turn', async () => {
   const takeTurn = createSweepTurn(redis, prefix, 60_000)
   const turns = await Promise.all([takeTurn(), takeTurn(), takeTurn()])
   expect(turns.filter(Boolean)).toEqual([true])
+})
+
+/** Does something before the first command of a name is sent. */
+const beforeFirst = (redis: RedisConnection, name: string, work: () => Promise<unknown>) => {
+  const send = redis.sendCommand.bind(redis) as (command: { name: string }) => unknown
+  let isDone = false
+  const sendCommand = (command: { name: string }): unknown => {
+    if (command.name !== name || isDone) return send(command)
+    isDone = true
+    return work().then(() => send(command))
+  }
+  Object.assign(redis, { sendCommand })
+  return () => isDone
+}
+
+test('a callback that finds a separation there is kept when it is forgotten before anybody can look', async () => {
+  const { redis, retired, submitter, ended } = await startQueue()
+  await ended('old')
+  expect(await retired.hold('old', LATER)).toBe('held')
+  const isForgotten = beforeFirst(redis, 'hgetall', () => retired.forget('old'))
+  expect(await submitter.submit(separationOf('old'))).toBe('accepted')
+  expect(isForgotten()).toBe(true)
+  expect(await submitter.stateOf('old')).not.toBe('unknown')
+})
+
+test('a task that is registered while its separation is forgotten is waited for', async () => {
+  const { redis, retired, submitter, ended } = await startQueue()
+  await ended('old')
+  expect(await retired.hold('old', LATER)).toBe('held')
+  const isForgotten = beforeFirst(redis, 'hgetall', () => retired.forget('old'))
+  expect(await submitter.expect('old')).toBe('expected')
+  expect([isForgotten(), await submitter.stateOf('old')]).toEqual([true, 'running'])
 })
