@@ -130,7 +130,9 @@ export const createSubmitter = ({
         return
       }
       const state = await job.getState()
-      if (state === 'completed' && !(await resent.has(separation.taskId, nonce))) return // taken, and done
+      // Whoever forgets a separation empties its box too, when its job is in no state any more.
+      const isTaken = state === 'completed' && !(await resent.has(separation.taskId, nonce))
+      if (isTaken && (await job.getState()) === 'completed') return // and done
       if (state === 'completed' || state === 'failed') {
         // Before it moves, so that what its worker notes comes later. Where somebody else was quicker, its worker's note is still to come.
         const { receivedAt } = job.data.separation

@@ -178,3 +178,15 @@ test('a task that is registered while its separation is forgotten is waited for'
   expect(await submitter.expect('old')).toBe('expected')
   expect([isForgotten(), await submitter.stateOf('old')]).toEqual([true, 'running'])
 })
+
+test('news that were left for a separation are kept when it is forgotten before its job can be driven', async () => {
+  const { redis, retired, submitter, ended } = await startQueue()
+  await ended('old') // as partial, so that a repeat drives it again
+  const isForgotten = beforeFirst(redis, 'hexists', async () => {
+    expect(await retired.hold('old', LATER)).toBe('held')
+    await retired.forget('old')
+  })
+  expect(await submitter.submit(separationOf('old'))).toBe('accepted')
+  expect(isForgotten()).toBe(true)
+  expect(await submitter.stateOf('old')).not.toBe('unknown')
+})
