@@ -192,18 +192,14 @@ export const createSeparationsWorker = ({
   }
 
   const addStems = async (separation: Separation, missing: NewStem[], confirmLock: () => Promise<void>) => {
-    const [place] = await Promise.all([
-      arrive(missing.length),
-      note(separation, 'downloading'),
-      seal.open(separation).then(begin),
-    ])
+    const [place] = await Promise.all([arrive(missing.length), seal.open(separation).then(begin)])
+    const children = missing.map((child) => {
+      const priority = priorityOf(place, WANTED_FIRST.includes(child.data.stem))
+      return { ...child, opts: { ...child.opts, priority } }
+    })
     await confirmLock()
-    const added = await stems.addBulk(
-      missing.map((child) => {
-        const priority = priorityOf(place, WANTED_FIRST.includes(child.data.stem))
-        return { ...child, opts: { ...child.opts, priority } }
-      }),
-    )
+    // Noted with its stems and no earlier: who has waited for long may find that another has brought it to its end.
+    const [added] = await Promise.all([stems.addBulk(children), note(separation, 'downloading')])
     // A refused child comes back with a number for an id instead of an error.
     const refused = added.filter((child) => typeof child.id !== 'string')
     if (refused.length > 0) throw new Error(`Redis refused ${refused.length} of ${added.length} stem jobs`)

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Separation } from '@stems/domain/separation'
-import { inject, onTestFinished, test } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
+import { libraryKeys } from '../src/library-notes.ts'
 import { awaitReady, connectPatiently, disconnect } from '../src/redis.ts'
 import { createSeparationsWorker } from '../src/separations-worker.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
@@ -61,7 +62,7 @@ const start = async () => {
   const planning = (taskId: string) => waitFor(`${taskId} is being planned`, () => began.includes(taskId))
   const ended = (taskId: string) =>
     waitFor(`${taskId} has ended`, async () => (await submitter.stateOf(taskId)) === 'ended')
-  return { submitter, hold, release, planning, ended }
+  return { ...room, submitter, separations, hold, release, planning, ended }
 }
 
 test('a separation whose stems are home ends, however long others take to be planned', async () => {
@@ -75,4 +76,24 @@ test('a separation whose stems are home ends, however long others take to be pla
   }
   release('save home')
   await ended('home')
+})
+
+test('who has waited to plan a separation until another has taken it over says nothing more of it', async () => {
+  const { redis, prefix, submitter, separations, hold, release, planning } = await start()
+  hold('plan slow-1', 'plan slow-2')
+  for (const taskId of ['slow-1', 'slow-2']) {
+    await submitter.submit(separationOf(taskId))
+    await planning(taskId)
+  }
+  await submitter.submit(separationOf('lost'))
+  await waitFor('it waits to be planned', () => separations.running().includes('lost'))
+  const lock = `${prefix}:separations:sep_lost:lock`
+  await waitFor('it is locked', () => redis.get(lock))
+  await redis.set(lock, 'of another worker')
+  release('plan slow-1', 'plan slow-2')
+  await planning('lost')
+  await separations.close()
+  const { of } = libraryKeys(prefix)
+  expect(await redis.zscore(of('downloading'), 'lost')).toBeNull()
+  expect(await redis.zscore(of('waiting'), 'lost')).not.toBeNull()
 })
