@@ -8,7 +8,7 @@ import { RetryableError, readFailure, toQueueError } from './failure.ts'
 import { type HostLimit, NoTurnError, type Turn } from './host-limit.ts'
 import { QUEUES, type StemJob, type StemResult } from './jobs.ts'
 import type { Log, RedisConnection } from './redis.ts'
-import { keepStems } from './retention.ts'
+import { KEPT_SAVED, keepStems } from './retention.ts'
 import { createSeal } from './seal.ts'
 import { type Telemetry, telling } from './telemetry.ts'
 import { sharedWorkerOptions } from './worker-options.ts'
@@ -62,6 +62,7 @@ const LONGEST_RETRY_AFTER_MS = 3600_000
 const WORTH_A_WORD_MS = 5000
 const LOGS_PER_JOB = 20
 const PROGRESS_INTERVAL_MS = 500
+const FORGOTTEN_AT_ONCE = 500
 
 /** Takes stems from the queue and gives each to `save`, with as many attempts as the job allows. */
 export const createStemsWorker = (options: StemsWorkerOptions) => {
@@ -71,6 +72,7 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
   let leaving = false
 
   const attempt = async (job: Job<StemJob, StemResult>, token?: string, signal?: AbortSignal): Promise<StemResult> => {
+    await bounded
     // A worker that was waiting for a job when it was told to stop takes one more.
     if (leaving || worker.isPaused()) return handBack(job, token)
     const aborted = signal ?? new AbortController().signal
@@ -198,6 +200,7 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
   })
   for (const event of ['active', 'completed', 'failed'] as const) worker.on(event, onActivity)
   const queue = limitOverAllWorkers(options)
+  const bounded = forgetSurplus(queue).catch((error: Error) => log.warn({ error: error.message }, 'stems.not_bounded'))
   options.turns?.limit.serve(options.turns.queue, async (jobId) => {
     const job = await queue.getJob(jobId)
     await job?.promote().catch(() => {}) // it runs, or has been woken already
@@ -245,6 +248,17 @@ const limitOverAllWorkers = ({ redis, prefix, globalConcurrency, log }: StemsWor
   const set = globalConcurrency ? queue.setGlobalConcurrency(globalConcurrency) : queue.removeGlobalConcurrency()
   set.catch((error: Error) => log.warn({ error: error.message }, 'stems.global_concurrency_not_set'))
   return queue
+}
+
+// Where a version that remembered more of them was at work, the first stem that ends would take all that are too many away in
+// one script: of 190,000 Redis had for seconds, and answered nobody.
+const forgetSurplus = async (queue: Queue): Promise<void> => {
+  for (;;) {
+    const surplus = (await queue.getCompletedCount()) - KEPT_SAVED
+    if (surplus <= 0) return
+    const forgotten = await queue.clean(0, Math.min(surplus, FORGOTTEN_AT_ONCE))
+    if (forgotten.length === 0) return // what ended by a clock that goes ahead is left for later
+  }
 }
 
 // Progress is for eyes: at most twice a second, none of what is there at once, and a Redis that is away must not fail the download.
