@@ -73,26 +73,33 @@ export const createLibraryNotes = (redis: RedisConnection, prefix: string) => {
   }
 }
 
+/** A function takes so many arguments and no more, and Redis does nothing else meanwhile. */
+const NOTED_AT_ONCE = 1000
+
+type Batch = { jobKeys: string[]; said: (string | number)[]; answers: Promise<number[]> }
+
 // The notes of one turn of the event loop go to Redis as one command, when its jobs have been sent.
 const createTurnBatch = (run: RunScript, keys: string[]) => {
-  let jobKeys: string[] = []
-  let said: (string | number)[] = []
-  let answers: Promise<number[]> | undefined
+  let open: Batch | undefined
 
-  const send = async (): Promise<number[]> => {
-    await turnEnds()
-    const [keysOfJobs, all] = [jobKeys, said]
-    jobKeys = []
-    said = []
-    answers = undefined
-    return (await run([...keysOfJobs, ...keys], REMEMBERED_CHANGES, ...all)) as number[]
+  const begin = (): Batch => {
+    const jobKeys: string[] = []
+    const said: (string | number)[] = []
+    const send = async (): Promise<number[]> => {
+      await turnEnds()
+      if (open === batch) open = undefined
+      return (await run([...jobKeys, ...keys], REMEMBERED_CHANGES, ...said)) as number[]
+    }
+    const batch = { jobKeys, said, answers: send() }
+    return batch
   }
 
   return async (
     jobKey: string,
     ...ofJob: [taskId: string, place: number, at: number, nonce: string]
   ): Promise<boolean> => {
-    answers ??= send()
+    if (!open || open.jobKeys.length === NOTED_AT_ONCE) open = begin()
+    const { jobKeys, said, answers } = open
     const mine = jobKeys.push(jobKey) - 1
     said.push(...ofJob)
     return (await answers)[mine] === 1
