@@ -51,6 +51,7 @@ export const createUrlGuard = (rules: UrlRules, { lookup = systemLookup, alsoPub
 export type UrlGuard = ReturnType<typeof createUrlGuard>
 
 const NOT_PUBLIC = 'its address is not a public one'
+const HUNG_UP = 'it hung up as soon as it was connected to'
 
 type Objection = { reason: BlockReason; what: string; setting?: string }
 
@@ -85,9 +86,11 @@ const publicOnly =
     if (isIP(literal) !== 0 && !isPublic(literal)) return refuse(literal)
     connect(options, (error, socket) => {
       if (!socket) return done(error as Error, null)
-      const { remoteAddress = '' } = socket
-      if (isPublic(remoteAddress)) return done(null, socket)
+      const { remoteAddress } = socket
+      if (remoteAddress !== undefined && isPublic(remoteAddress)) return done(null, socket)
       socket.destroy()
+      // The system knows no address of a connection that has been reset, which says nothing of whose it was.
+      if (remoteAddress === undefined) return done(Object.assign(new Error(HUNG_UP), { code: 'ECONNRESET' }), null)
       refuse(remoteAddress)
     })
   }

@@ -1,10 +1,11 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { RequestListener } from 'node:http'
 import { getDefaultAutoSelectFamily } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { BlockedUrlError } from '@stems/domain/errors'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { type Client, createClient } from '../src/client.ts'
 import { createUrlGuard, type Resolving, type UrlGuard, type UrlRules } from '../src/url-guard.ts'
 import { PRIVATE, PUBLIC, resolver, startFarSide, startPublicAndPrivate } from './far-sides.ts'
@@ -130,6 +131,23 @@ test('who answers from an address that is not public is sent nothing, whatever t
   const guard = createUrlGuard(RULES, { lookup: resolver([PRIVATE]), alsoPublic })
   expect(await connectTo(guard, NAME, trap.port)).toEqual(blocked('address', NAME))
   expect([judged.mock.calls.length, trap.paths]).toEqual([2, []])
+})
+
+/** Has the system know no address of whoever is connected to, as when he resets a connection in the moment it is made. */
+const forgetAddresses = () => {
+  const forget = (message: unknown) => {
+    Object.defineProperty((message as { socket: object }).socket, 'remoteAddress', { value: undefined })
+  }
+  subscribe('net.client.socket', forget)
+  onTestFinished(() => void unsubscribe('net.client.socket', forget))
+}
+
+test('who hangs up before his address can be looked at was not reached, which is no refusal, and is sent nothing', async () => {
+  const { ask, origin, open } = await startWorld(plain)
+  forgetAddresses()
+  const asking = ask(`${origin}/x.mp3`)
+  await expect(asking).rejects.toMatchObject({ kind: 'unreachable', detail: 'ECONNRESET', isUnsent: true })
+  expect(open.paths).toEqual([])
 })
 
 test('a connection serves one request after the other, and its address was judged', async () => {
