@@ -28,5 +28,6 @@ const drained = (target: Writable): Promise<void> =>
 
 const finished = (target: Writable): Promise<void> =>
   new Promise((resolve, reject) => {
-    target.end((error?: Error | null) => (error ? reject(error) : resolve()))
+    // Whoever ends a target that has failed is told only that it has.
+    target.end((error?: Error | null) => (error ? reject(target.errored ?? error) : resolve()))
   })
