@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { Agent, type Dispatcher } from 'undici'
+import { Agent, type buildConnector, type Dispatcher } from 'undici'
 import { type Course, explaining, failureOf, RequestFailure } from './request-failure.ts'
 import type { UrlGuard } from './url-guard.ts'
 
@@ -46,7 +46,7 @@ export const createClient = (
   guard: UrlGuard,
   { connectMs = CONNECT_MS, keepsConnections = true }: ClientOptions = {},
 ) => {
-  const connect = guard.connector(connectMs)
+  const connect = namingResets(guard.connector(connectMs))
   const keeping = { keepAliveTimeout: KEEP_MS, keepAliveMaxTimeout: KEEP_MS }
   const reusing = new Agent({ connect, ...keeping, pipelining: keepsConnections ? 1 : 0 }).compose(explaining)
   // What must not be sent twice goes over a connection that nobody can have closed in the meantime.
@@ -90,6 +90,20 @@ export const createClient = (
 }
 
 export type Client = ReturnType<typeof createClient>
+
+const HANG_UP = 'UND_ERR_SOCKET'
+
+// undici takes ECONNRESET for the end of an answer that ends with its connection, which then would count as whole, and lets a
+// request fail that waits for a kept connection, instead of making a new one. It does neither where a hang-up has its own name.
+const namingResets =
+  (connect: buildConnector.connector): buildConnector.connector =>
+  (options, done) =>
+    connect(options, (...made) => {
+      made[1]?.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ECONNRESET') error.code = HANG_UP
+      })
+      done(...made)
+    })
 
 const send = async (dispatcher: Dispatcher, url: URL, options: RequestOptions): Promise<Answer> => {
   const { method = 'GET', headers, body = null, timeouts } = options
@@ -137,7 +151,7 @@ const createPatience = (course: Course, { signal, timeouts: { totalMs } }: Reque
   }
 }
 
-const HANG_UPS = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+const HANG_UPS = new Set([HANG_UP, 'EPIPE'])
 
 const isHangUp = (error: unknown): boolean =>
   error instanceof RequestFailure && error.kind === 'unreachable' && !error.isUnsent && HANG_UPS.has(error.detail)

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { RequestListener } from 'node:http'
-import { getDefaultAutoSelectFamily } from 'node:net'
+import { getDefaultAutoSelectFamily, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
@@ -182,6 +182,21 @@ test('a far side that closes a connection when it is used again is asked over a 
   expect([far.paths.length, far.connections()]).toEqual([3, 2])
 })
 
+test('a far side that resets a connection just before it is used again is asked over a new one', async () => {
+  const sockets: Socket[] = []
+  const far = await startFarSide(({ socket }, response) => {
+    sockets.push(socket)
+    response.end('a song')
+  })
+  const client = createClient(createUrlGuard({ ...RULES, allowPrivate: true }))
+  const url = `http://${PRIVATE}:${far.port}/`
+  await text((await fetchWith(client, url)).body)
+  await setImmediate()
+  sockets[0]?.resetAndDestroy()
+  expect(await text((await fetchWith(client, url)).body)).toBe('a song')
+  expect([far.paths.length, far.connections()]).toEqual([2, 2])
+})
+
 test('a POST is sent once, over a connection of its own', async () => {
   const far = await startFarSide((request, response) => {
     if (request.method === 'POST') request.socket.destroy()
@@ -271,6 +286,20 @@ test('a body that breaks off fails as a request does, whoever reads it, and show
   const error = await text(body).catch((error) => error)
   expect(error).toMatchObject({ name: 'RequestFailure', kind: 'cut', host: new URL(origin).host })
   expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('hunter2')
+})
+
+test.each([
+  ['of HTTP/1.1', 'HTTP/1.1 200 OK\r\nconnection: close\r\n\r\na song'],
+  ['of HTTP/1.0', 'HTTP/1.0 200 OK\r\n\r\na song'],
+])('a body %s that would end with its connection fails when that is reset', async (_what, answer) => {
+  const sockets: Socket[] = []
+  const { ask, origin } = await startWorld(({ socket }) => {
+    sockets.push(socket)
+    socket.write(answer)
+  })
+  const { body } = await ask(`${origin}/x.mp3`)
+  body.once('data', () => sockets[0]?.resetAndDestroy())
+  await expect(text(body)).rejects.toMatchObject({ name: 'RequestFailure', kind: 'cut' })
 })
 
 test.each([{ headers: { Authorization: 'Bearer x' } }, { headers: { 'x-api-key': 'x' } }, { method: 'POST' as const }])(
