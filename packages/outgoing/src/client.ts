@@ -47,10 +47,12 @@ export const createClient = (
   { connectMs = CONNECT_MS, keepsConnections = true }: ClientOptions = {},
 ) => {
   const connect = namingResets(guard.connector(connectMs))
-  const keeping = { keepAliveTimeout: KEEP_MS, keepAliveMaxTimeout: KEEP_MS }
-  const reusing = new Agent({ connect, ...keeping, pipelining: keepsConnections ? 1 : 0 }).compose(explaining)
+  const keeping = { keepAliveTimeout: KEEP_MS, keepAliveMaxTimeout: KEEP_MS, pipelining: 1 }
+  // A connection may come when nobody waits for it any more; then too it is not kept.
+  const once = { keepAliveTimeout: 1, pipelining: 0 }
+  const reusing = new Agent({ connect, ...(keepsConnections ? keeping : once) }).compose(explaining)
   // What must not be sent twice goes over a connection that nobody can have closed in the meantime.
-  const single = new Agent({ connect, pipelining: 0 }).compose(explaining)
+  const single = new Agent({ connect, ...once }).compose(explaining)
 
   const ask = async (url: URL, options: RequestOptions): Promise<Answer> => {
     guard.check(url)

@@ -1,11 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { RequestListener } from 'node:http'
-import { getDefaultAutoSelectFamily, type Socket } from 'node:net'
+import { getDefaultAutoSelectFamily, type LookupFunction, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { BlockedUrlError } from '@stems/domain/errors'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { waitFor } from '../../../test/support/wait-for.ts'
 import { type Client, createClient } from '../src/client.ts'
 import { createUrlGuard, type Resolving, type UrlGuard, type UrlRules } from '../src/url-guard.ts'
 import { PRIVATE, PUBLIC, resolver, startFarSide, startPublicAndPrivate } from './far-sides.ts'
@@ -210,6 +211,35 @@ test('a POST is sent once, over a connection of its own', async () => {
   await expect(posting).rejects.toMatchObject({ kind: 'unreachable', isUnsent: false })
   expect([far.paths.length, far.connections()]).toEqual([2, 2])
 })
+
+test.each([
+  ['a POST', 'POST', true],
+  ['a GET where those of a host are counted', 'GET', false],
+] as const)(
+  'a connection that comes too late for %s is not kept for another',
+  async (_what, method, keepsConnections) => {
+    const far = await startFarSide(plain)
+    const { promise: found, resolve: find } = Promise.withResolvers<void>()
+    const address = resolver([PRIVATE])
+    const lookup: LookupFunction = (...asked) => void found.then(() => address(...asked))
+    const closed = vi.fn()
+    const guard = createUrlGuard(RULES, { lookup, alsoPublic: [PRIVATE] })
+    const connector: UrlGuard['connector'] = (ms) => (target, done) =>
+      guard.connector(ms)(target, (...made) => {
+        made[1]?.on('close', closed)
+        done(...made)
+      })
+    const client = createClient({ check: () => {}, connector }, { keepsConnections })
+    const controller = new AbortController()
+    const url = new URL(`http://${NAME}:${far.port}/`)
+    const asking = client.request(url, { method, timeouts: TIMEOUTS, signal: controller.signal })
+    controller.abort()
+    await expect(asking).rejects.toMatchObject({ kind: 'interrupted', isUnsent: true })
+    find()
+    await waitFor('the connection is closed', () => closed.mock.calls.length === 1, { withinMs: 2000 })
+    expect(far.connections()).toBe(1)
+  },
+)
 
 test.each([
   ['the loopback address', 'https://127.0.0.1:TRAP/x', 'address', '127.0.0.1'],
