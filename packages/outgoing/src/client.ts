@@ -54,14 +54,14 @@ export const createClient = (
   // What must not be sent twice goes over a connection that nobody can have closed in the meantime.
   const single = new Agent({ connect, ...once }).compose(explaining)
 
-  const ask = async (url: URL, options: RequestOptions): Promise<Answer> => {
+  const ask = async (url: URL, options: RequestOptions, until: number | undefined): Promise<Answer> => {
     guard.check(url)
     const isRepeatable = (options.method ?? 'GET') === 'GET'
     try {
-      return await send(isRepeatable ? reusing : single, url, options)
+      return await send(isRepeatable ? reusing : single, url, options, until)
     } catch (error) {
       // A far side may close a connection in the very moment in which it is used again.
-      if (isRepeatable && keepsConnections && isHangUp(error)) return send(single, url, options)
+      if (isRepeatable && keepsConnections && isHangUp(error)) return send(single, url, options, until)
       throw error
     }
   }
@@ -75,12 +75,14 @@ export const createClient = (
      */
     request: async (url: URL, options: RequestOptions): Promise<Answer> => {
       if (options.redirects) assertPublicKnowledge(options)
-      let answer = await ask(new URL(url), options)
+      const { totalMs } = options.timeouts
+      const until = totalMs === undefined ? undefined : performance.now() + totalMs
+      let answer = await ask(new URL(url), options, until)
       for (let left = options.redirects ?? 0; left > 0; left--) {
         const target = redirectOf(answer)
         if (!target) return answer
         answer.body.destroy()
-        answer = await ask(target, options)
+        answer = await ask(target, options, until)
       }
       if (options.redirects && redirectOf(answer)) {
         answer.body.destroy()
@@ -107,10 +109,15 @@ const namingResets =
       done(...made)
     })
 
-const send = async (dispatcher: Dispatcher, url: URL, options: RequestOptions): Promise<Answer> => {
+const send = async (
+  dispatcher: Dispatcher,
+  url: URL,
+  options: RequestOptions,
+  until: number | undefined,
+): Promise<Answer> => {
   const { method = 'GET', headers, body = null, timeouts } = options
   const course: Course = { host: url.host, isSent: false, hasBegun: false }
-  const patience = createPatience(course, options)
+  const patience = createPatience(course, options.signal, until)
   try {
     const answer = await dispatcher.request({
       origin: url.origin,
@@ -136,14 +143,15 @@ const send = async (dispatcher: Dispatcher, url: URL, options: RequestOptions): 
 const USER_AGENT = 'Mozilla/5.0 (compatible; Stemkeeper/1.0)'
 
 /** Ends a request with words of our own when its caller has heard enough, or when it takes too long as a whole. */
-const createPatience = (course: Course, { signal, timeouts: { totalMs } }: RequestOptions) => {
+const createPatience = (course: Course, signal: AbortSignal | undefined, until: number | undefined) => {
   const controller = new AbortController()
   const end = (kind: 'interrupted' | 'slow', detail: string): void =>
     controller.abort(new RequestFailure(kind, course.host, detail, !course.isSent))
   const interrupt = (): void => end('interrupted', 'aborted')
   if (signal?.aborted) interrupt()
   signal?.addEventListener('abort', interrupt)
-  const timer = totalMs === undefined ? undefined : setTimeout(() => end('slow', 'request timed out'), totalMs)
+  const late = (): void => end('slow', 'request timed out')
+  const timer = until === undefined ? undefined : setTimeout(late, until - performance.now())
   return {
     signal: controller.signal,
     end: (): void => {

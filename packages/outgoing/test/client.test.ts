@@ -198,6 +198,22 @@ test('a far side that resets a connection just before it is used again is asked 
   expect([far.paths.length, far.connections()]).toEqual([2, 2])
 })
 
+test('a request that is sent twice, or redirected, has the time of one', async () => {
+  const far = await startFarSide(({ url, socket }, response) => {
+    const answer = () => {
+      if (url === '/hang-up') return void socket.destroy()
+      response.writeHead(302, { location: '/next' }).end()
+    }
+    setTimeout(answer, 600) // twice is too late
+  })
+  const client = createClient(createUrlGuard({ ...RULES, allowPrivate: true }))
+  const options = { timeouts: { ...TIMEOUTS, totalMs: 1000 }, redirects: 5 }
+  const failureOf = (path: string) =>
+    client.request(new URL(`http://${PRIVATE}:${far.port}${path}`), options).catch((error) => error.kind)
+  expect(await Promise.all([failureOf('/hang-up'), failureOf('/old')])).toEqual(['slow', 'slow'])
+  expect(far.paths.toSorted()).toEqual(['/hang-up', '/hang-up', '/next', '/old'])
+})
+
 test('a POST is sent once, over a connection of its own', async () => {
   const far = await startFarSide((request, response) => {
     if (request.method === 'POST') request.socket.destroy()
