@@ -40,6 +40,8 @@ const WORDS: Record<FailureKind, string> = {
   interrupted: 'was not waited for',
 }
 
+const MOST_ANNOUNCEMENTS = 10 // a 102 or 103 before an answer is rare, a second one rarer
+
 /** How far a request has come. */
 export type Course = {
   host: string
@@ -57,6 +59,7 @@ export type Course = {
 export const explaining: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) => {
   const course = (options as { opaque?: Course }).opaque
   if (!course) throw new TypeError('a request without a course')
+  let announcements = 0
   return dispatch(options, {
     onRequestStart: (controller, context) => {
       course.isSent = true
@@ -64,6 +67,10 @@ export const explaining: Dispatcher.DispatcherComposeInterceptor = (dispatch) =>
     },
     onResponseStart: (controller, status, headers, text) => {
       course.hasBegun = status >= 200
+      // Each has the client wait anew for the head.
+      if (!course.hasBegun && ++announcements > MOST_ANNOUNCEMENTS) {
+        return controller.abort(new RequestFailure('silent', course.host, `${announcements} times ${status}`))
+      }
       handler.onResponseStart?.(controller, status, headers, text)
     },
     onResponseData: (controller, chunk) => handler.onResponseData?.(controller, chunk),
