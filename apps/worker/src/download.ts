@@ -55,7 +55,7 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
       const hash = createHash('sha256')
       if (from > 0) await pipeline(part.read(from), hash, { end: false, signal })
       const validator = validatorOf(answer)
-      const isLarge = total === null || total - from > WORTH_A_NOTE_BYTES
+      const isLarge = total === null || total > WORTH_A_NOTE_BYTES
       if (validator) await part.note(from, link, validator, isLarge)
       bytes = from
       const isTrickling = trickleWatch(trickle)

@@ -53,6 +53,10 @@ const startDownload = async ({
   /** Another attempt, with a part of its own, as another worker would make it. */
   const downloadAgain = async () => {
     await part.leave()
+    return downloadAfterDeath()
+  }
+  /** The same, when the process of the attempt before was killed and could leave nothing in order. */
+  const downloadAfterDeath = async () => {
     part = await store.createPart('task', 'drums')
     return download(LONG)
   }
@@ -70,6 +74,7 @@ const startDownload = async ({
     provider,
     download,
     downloadAgain,
+    downloadAfterDeath,
     stopAfterNote,
     folder,
     written: () => readFile(part.path),
@@ -425,6 +430,18 @@ test('an attempt that is killed right after it met another file leaves nothing t
   await expect(downloadAgain()).rejects.toThrow('killed')
 
   expect(await downloadAgain()).toMatchObject({ sha256: provider.file(LONG).sha256 })
+})
+
+test('an attempt that is killed while it fetches the little that was missing keeps all that had come before', async () => {
+  const { provider, download, downloadAgain, downloadAfterDeath, stopAfterNote } = await startDownload()
+  provider.behave(LONG, { kind: 'cut', afterBytes: 2_500_000 })
+  await expect(download(LONG)).rejects.toThrow()
+  stopAfterNote()
+  await expect(downloadAgain()).rejects.toThrow('killed')
+
+  expect(await downloadAfterDeath()).toMatchObject({ sha256: provider.file(LONG).sha256 })
+  const [, second, third] = provider.requests(LONG)
+  expect(third?.range).toBe(second?.range)
 })
 
 test('a file that comes in a trickle does not hold its place for ever', async () => {
