@@ -20,7 +20,7 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
 
   const ignoresCase = async (): Promise<boolean> => {
     if (ignoring !== undefined) return ignoring
-    if (!(await exists(join(root, lowerCaseFolder)))) return false // nothing to tell it by, and nothing stored
+    if (!(await exists(join(root, lowerCaseFolder)))) return true // nothing to tell it by: then it may
     ignoring = await exists(join(root, lowerCaseFolder.toUpperCase()))
     return ignoring
   }

@@ -233,3 +233,19 @@ test('where case is ignored, a task never touches the files of another whose id 
   await publish(store, 'other', 'vocal', 'of other')
   expect(await store.find('other', 'vocal')).toMatchObject({ file: 'vocal.mp3' })
 })
+
+test('where case is ignored, a store that was put back without its folder of parts keeps such tasks apart too', async () => {
+  const root = await emptyFolder()
+  await mkdir(join(root, '.parts'))
+  await symlink(join(root, '.parts'), join(root, '.PARTS'))
+  await createFileStore(root).writeManifest(manifestOf('ABC'))
+  await symlink(join(root, 'ABC'), join(root, 'abc'))
+  await rm(join(root, '.parts'), { recursive: true })
+
+  const refusal = /ignores case, and its folder abc belongs to task ABC/
+  await expect(createFileStore(root).writeManifest(manifestOf('abc'))).rejects.toThrow(refusal)
+  await rm(join(root, '.parts'), { recursive: true, force: true })
+  await expect(createFileStore(root).readManifest('abc')).rejects.toThrow(refusal)
+  await expect(createFileStore(root).createPart('abc', 'vocal')).rejects.toThrow(refusal)
+  expect(await createFileStore(root).readManifest('ABC')).toMatchObject({ task_id: 'ABC' })
+})
