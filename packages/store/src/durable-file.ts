@@ -1,16 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { access, link, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 /**
  * Writes a file that is, after any crash, either the old one or the new one: temporary file, fsync, rename, fsync of
  * the directory.
  *
  * @param path its directory exists
- * @param mode who may read it
+ * @param options.mode who may read it
+ * @param options.partsFolder where it lies until it is whole, on the same file system; beside `path` unless given
  */
-export const writeDurably = async (path: string, text: string, mode = 0o644): Promise<void> => {
-  const temporary = `${path}.${randomUUID()}.part`
+export const writeDurably = async (
+  path: string,
+  text: string,
+  { mode = 0o644, partsFolder = dirname(path) } = {},
+): Promise<void> => {
+  const temporary = join(partsFolder, `${basename(path)}.${randomUUID()}.part`)
   try {
     const file = await open(temporary, 'wx', mode)
     try {

@@ -55,7 +55,7 @@ export const createFileStore = (root: string): StemStore => {
 
   const writeManifest: StemStore['writeManifest'] = async (manifest) => {
     const text = printManifest(manifest)
-    await inFolderOf(manifest.task_id, (folder) => writeDurably(join(folder, MANIFEST_FILE), text))
+    await inFolderOf(manifest.task_id, (folder) => writeDurably(join(folder, MANIFEST_FILE), text, { partsFolder }))
   }
 
   const readManifest: StemStore['readManifest'] = async (taskId) => {
@@ -75,7 +75,8 @@ export const createFileStore = (root: string): StemStore => {
     const path = join(folder, analysisFileName(stem))
     // A separation is taken away by its folder, so that a path into it leads nowhere from then on.
     if (!(await stat(join(folder, MANIFEST_FILE)).catch(ignoreMissing))) return
-    await writeDurably(path, printAnalysis(analysis)).catch(ignoreMissing)
+    await makeFolder(root, partsFolder)
+    await writeDurably(path, printAnalysis(analysis), { partsFolder }).catch(ignoreMissing)
   }
 
   const readAnalysis: StemStore['readAnalysis'] = async (taskId, stem) => {

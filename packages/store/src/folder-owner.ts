@@ -52,7 +52,7 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
   }
 
   const makeFolderOf = async (taskId: string): Promise<string> => {
-    if (ignoring === undefined) await makeFolder(root, join(root, lowerCaseFolder))
+    await makeFolder(root, join(root, lowerCaseFolder))
     const folder = await folderOf(taskId)
     await makeFolder(root, folder)
     if (!(await ignoresCase())) return folder

@@ -72,7 +72,7 @@ export const createSpool = (
     if (bytesHeld + file.bytes > maxBytes) throw new SpoolFullError(maxBytes)
     bytesHeld += file.bytes // of many at once, none may overshoot
     try {
-      await writeDurably(join(folder, file.name), text, 0o600) // links as they came, secrets and all
+      await writeDurably(join(folder, file.name), text, { mode: 0o600 }) // links as they came, secrets and all
     } finally {
       bytesHeld -= file.bytes
     }

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { watch } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,8 +7,9 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { StemError } from '@stems/domain/errors'
 import { expect, onTestFinished, test } from 'vitest'
+import { waitFor } from '../../../test/support/wait-for.ts'
 import { createFileStore } from '../src/file-store.ts'
-import { manifestOf, publish, testStemStore } from './stem-store.suite.ts'
+import { analysisOf, manifestOf, publish, testStemStore } from './stem-store.suite.ts'
 
 const emptyFolder = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-store-'))
@@ -88,6 +90,21 @@ test('a manifest that cannot be written leaves no temporary file', async () => {
   await mkdir(join(root, 'task-1/manifest.json/in-the-way'), { recursive: true })
   await expect(createFileStore(root).writeManifest(manifestOf('task-1'))).rejects.toThrow()
   expect(await readdir(join(root, 'task-1'))).toEqual(['manifest.json'])
+})
+
+test('what is being written lies in no separation until it is whole, so that a worker that is killed leaves nothing there', async () => {
+  const root = await emptyFolder()
+  const store = createFileStore(root)
+  await publish(store, 'task-1', 'vocal', 'bytes')
+  const inTheFolder = new Set<string | null>()
+  const watcher = watch(join(root, 'task-1'), (_event, name) => inTheFolder.add(name))
+  onTestFinished(() => watcher.close())
+
+  await store.writeManifest(manifestOf('task-1'))
+  await store.writeAnalysis('task-1', 'vocal', analysisOf('a'.repeat(64)))
+
+  await waitFor('all is seen', () => inTheFolder.has('vocal.peaks.json'))
+  expect([...inTheFolder].sort()).toEqual(['manifest.json', 'vocal.peaks.json'])
 })
 
 test('what somebody else laid into the store is neither found nor opened as a stem', async () => {

@@ -21,7 +21,7 @@ export const manifestOf = (taskId: string, msg = 'done'): Manifest => ({
   stems: { fx: { status: 'empty' } },
 })
 
-const analysisOf = (sha256: string, peak_db = -3): StemAnalysis => ({
+export const analysisOf = (sha256: string, peak_db = -3): StemAnalysis => ({
   ...{ version: 2, channels: 1, sample_rate: 44_100, samples_per_pixel: 64, bits: 8, length: 2, data: [-1, 1, -2, 2] },
   stemkeeper: { version: 1, sha256, audio: { duration_seconds: 0.003, sample_rate: 44_100, channels: 2, peak_db } },
 })
