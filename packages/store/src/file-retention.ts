@@ -39,17 +39,16 @@ export const createFileRetention = (root: string, folderOf: (taskId: string) => 
   }
 
   const sweepRemoved = async (): Promise<void> => {
-    for (const name of (await readdir(removedFolder).catch(ignoreMissing)) ?? []) {
-      await rm(join(removedFolder, name), { recursive: true, force: true })
-    }
+    const names = (await readdir(removedFolder).catch(ignoreMissing)) ?? []
+    if (names.length > 0) await syncDirectory(root) // that they are hidden reaches the disk before they go, whoever has hidden them
+    for (const name of names) await rm(join(removedFolder, name), { recursive: true, force: true })
   }
 
   const removeSeparation = async (taskId: string): Promise<void> => {
     const folder = await folderOf(taskId)
     await makeFolder(root, removedFolder)
-    // In one step: nobody ever sees a manifest that vouches for files which are gone. It reaches the disk before they go.
-    const isHidden = await rename(folder, join(removedFolder, randomUUID())).then(() => true, ignoreMissing)
-    if (isHidden) await syncDirectory(root)
+    // In one step: nobody ever sees a manifest that vouches for files which are gone.
+    await rename(folder, join(removedFolder, randomUUID())).catch(ignoreMissing)
     await sweepRemoved() // and what one that was killed has left
   }
 

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, mkdtemp, open, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { waitFor } from '../../../test/support/wait-for.ts'
 import { createFileStore } from '../src/file-store.ts'
 import { type RetireOptions, type RetiringJobs, retire } from '../src/retire.ts'
 import { manifestOf, publish } from './stem-store.suite.ts'
@@ -133,3 +134,30 @@ test('what a removal that was killed has left is seen by nobody, and goes with t
   expect([await tasks(), await readdir(join(folder, '.removed'))]).toEqual([[], []])
   expect(await store.readManifest('killed')).toBeUndefined()
 })
+
+test('nobody takes away what another has hidden, before that has reached the disk', async () => {
+  const { folder, store, finished } = await startStore()
+  for (const taskId of ['one', 'other']) await finished(taskId, 90)
+  const hidden = () => readdir(join(folder, '.removed')).catch(() => [])
+  await store.removeSeparation('none') // makes the folder
+  const syncs = await standInForSync()
+  let other: Promise<void> | undefined
+  syncs.mockImplementationOnce(async () => {
+    other = store.removeSeparation('other')
+    other.catch(() => {})
+    await waitFor('both are hidden', async () => (await hidden()).length === 2)
+  })
+  syncs.mockRejectedValue(new Error('the disk breaks'))
+
+  await store.removeSeparation('one')
+  await expect(other).rejects.toThrow('the disk breaks')
+  expect(await hidden()).toHaveLength(1)
+})
+
+const standInForSync = async () => {
+  const handle = await open(import.meta.filename)
+  await handle.close()
+  const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync')
+  onTestFinished(() => sync.mockRestore())
+  return sync
+}
