@@ -38,18 +38,23 @@ export const createFileRetention = (root: string, folderOf: (taskId: string) => 
     }
   }
 
-  const sweepRemoved = async (): Promise<void> => {
+  const sweepRemoved = async (own: string): Promise<void> => {
     const names = (await readdir(removedFolder).catch(ignoreMissing)) ?? []
     if (names.length > 0) await syncDirectory(root) // that they are hidden reaches the disk before they go, whoever has hidden them
-    for (const name of names) await rm(join(removedFolder, name), { recursive: true, force: true })
+    for (const name of names) {
+      await rm(join(removedFolder, name), { recursive: true, force: true }).catch((error: Error) => {
+        if (name === own) throw error // what another could not take away keeps nobody else from it
+      })
+    }
   }
 
   const removeSeparation = async (taskId: string): Promise<void> => {
     const folder = await folderOf(taskId)
+    const own = randomUUID()
     await makeFolder(root, removedFolder)
     // In one step: nobody ever sees a manifest that vouches for files which are gone.
-    await rename(folder, join(removedFolder, randomUUID())).catch(ignoreMissing)
-    await sweepRemoved() // and what one that was killed has left
+    await rename(folder, join(removedFolder, own)).catch(ignoreMissing)
+    await sweepRemoved(own) // and what one that was killed has left
   }
 
   return { listFinished, removeSeparation }

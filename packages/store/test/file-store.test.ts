@@ -9,6 +9,7 @@ import { StemError } from '@stems/domain/errors'
 import { expect, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { createFileStore } from '../src/file-store.ts'
+import { asNobody } from './as-nobody.ts'
 import { analysisOf, manifestOf, publish, testStemStore } from './stem-store.suite.ts'
 
 const emptyFolder = async () => {
@@ -160,17 +161,6 @@ test.each(OPERATIONS)('%s says in words that this user has no rights in the stor
   expect(failure).toBeInstanceOf(StemError)
   expect(failure).toEqual(STORE_FAILURE(/store may not be written by this user: check its owner and mode \(EACCES\)/))
 })
-
-// Root may do anything, whatever the mode says.
-const asNobody = async <T>(act: () => Promise<T> | undefined): Promise<T | undefined> => {
-  if (process.getuid?.() !== 0) return act()
-  process.seteuid?.(65534)
-  try {
-    return await act()
-  } finally {
-    process.seteuid?.(0)
-  }
-}
 
 test('a store that breaks before a part is written says so in words', async () => {
   const root = await emptyFolder()

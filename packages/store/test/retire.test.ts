@@ -1,10 +1,11 @@
-import { type FileHandle, mkdir, mkdtemp, open, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { chmod, type FileHandle, mkdir, mkdtemp, open, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { createFileStore } from '../src/file-store.ts'
 import { type RetireOptions, type RetiringJobs, retire } from '../src/retire.ts'
+import { asNobody } from './as-nobody.ts'
 import { manifestOf, publish } from './stem-store.suite.ts'
 
 const DAY_MS = 24 * 3600_000
@@ -152,6 +153,24 @@ test('nobody takes away what another has hidden, before that has reached the dis
   await store.removeSeparation('one')
   await expect(other).rejects.toThrow('the disk breaks')
   expect(await hidden()).toHaveLength(1)
+})
+
+test('something that nobody may take away keeps no other separation from being removed', async () => {
+  const { folder, finished, sweep, tasks } = await startStore()
+  const stubborn = join(folder, '.removed', 'left', 'of-another-user')
+  await mkdir(stubborn, { recursive: true })
+  await writeFile(join(stubborn, 'mix.wav'), 'bytes')
+  await chmod(stubborn, 0o555)
+  onTestFinished(() => chmod(stubborn, 0o755))
+  for (const path of [folder, join(folder, '.removed')]) await chmod(path, 0o777)
+
+  const told = await asNobody(async () => {
+    for (let index = 0; index < 20; index += 1) await finished(`old-${index}`, 90)
+    return sweep()
+  })
+
+  expect(told).toMatchObject({ separations: 20, failed: 0 })
+  expect([await tasks(), await readdir(join(folder, '.removed'))]).toEqual([[], ['left']])
 })
 
 const standInForSync = async () => {
