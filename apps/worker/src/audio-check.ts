@@ -22,7 +22,9 @@ export const identifyAudio = async (path: string, head: Buffer): Promise<AudioTy
 
 // What the head alone would not tell in the same way as the whole file is left to the file.
 const audioByHead = async (head: Buffer): Promise<FileTypeResult | undefined> => {
-  if (lengthOfTag(head) > head.length) return undefined // what follows the tag decides
+  const tagBytes = lengthOfTag(head)
+  if (tagBytes > head.length) return undefined // what follows the tag decides
+  if (tagBytes > 0) return audioByHead(head.subarray(tagBytes)) // another tag, perhaps
   const type = await fileTypeFromBuffer(head)
   return type?.mime.startsWith('audio/') ? type : undefined
 }

@@ -38,19 +38,23 @@ test.each<[string, Buffer, string, string]>([
   for (const headBytes of [4100, 12, 0]) expect(await identify(content, headBytes)).toEqual({ extension, contentType })
 })
 
+const tagOf = (size: number) => [
+  'ID3',
+  [3, 0, 0, (size >> 21) & 127, (size >> 14) & 127, (size >> 7) & 127, size & 127],
+  Array<number>(size).fill(0),
+]
+
 test.each([11, 2000, 5000, 100_000])(
   'what follows a tag of %i bytes decides, however little of it has been kept',
   async (size) => {
-    const tag = [
-      'ID3',
-      [3, 0, 0, (size >> 21) & 127, (size >> 14) & 127, (size >> 7) & 127, size & 127],
-      Array(size).fill(0),
-    ]
-    expect(await identify(bytes(...tag, 'fLaC', [0, 0, 0, 34]))).toEqual({
-      extension: 'flac',
-      contentType: 'audio/flac',
-    })
-    expect(await identify(bytes(...tag, mp3Frame))).toEqual({ extension: 'mp3', contentType: 'audio/mpeg' })
+    for (const tags of [tagOf(size), [...tagOf(100), ...tagOf(size)]]) {
+      expect(await identify(bytes(...tags, 'fLaC', [0, 0, 0, 34]))).toEqual({
+        extension: 'flac',
+        contentType: 'audio/flac',
+      })
+      expect(await identify(bytes(...tags, mp3Frame))).toEqual({ extension: 'mp3', contentType: 'audio/mpeg' })
+      await expect(identify(bytes(...tags, '<!DOCTYPE html>'))).rejects.toMatchObject({ code: 'not_audio' })
+    }
   },
 )
 
