@@ -51,7 +51,7 @@ export const createFileRetention = (root: string, folderOf: (taskId: string) => 
   const removeSeparation = async (taskId: string): Promise<void> => {
     const folder = await folderOf(taskId)
     const own = randomUUID()
-    await makeFolder(root, removedFolder)
+    await makeFolder(removedFolder)
     // In one step: nobody ever sees a manifest that vouches for files which are gone.
     await rename(folder, join(removedFolder, own)).catch(ignoreMissing)
     await sweepRemoved(own) // and what one that was killed has left

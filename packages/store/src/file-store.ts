@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { access, constants, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { stemNameSchema } from '@stems/domain/stem-name'
@@ -49,7 +49,7 @@ export const createFileStore = (root: string): StemStore => {
     stemNameSchema.parse(stem)
     const publishAs = (path: string, file: string) =>
       inFolderOf(taskId, (folder) => linkDurably(path, join(folder, file)))
-    const makePartsFolder = () => makeFolder(root, partsFolder)
+    const makePartsFolder = () => makeFolder(partsFolder)
     return createFilePart({ partsFolder, makePartsFolder, taskId, stem, errors, publishAs })
   }
 
@@ -75,7 +75,7 @@ export const createFileStore = (root: string): StemStore => {
     const path = join(folder, analysisFileName(stem))
     // A separation is taken away by its folder, so that a path into it leads nowhere from then on.
     if (!(await stat(join(folder, MANIFEST_FILE)).catch(ignoreMissing))) return
-    await makeFolder(root, partsFolder)
+    await makeFolder(partsFolder)
     await writeDurably(path, printAnalysis(analysis), { partsFolder }).catch(ignoreMissing)
   }
 
@@ -99,12 +99,12 @@ export const createFileStore = (root: string): StemStore => {
     }
   }
 
-  const { noteOpen, noteClosed, listOpen } = createOpenNotes(openFolder, () => makeFolder(root, openFolder))
+  const { noteOpen, noteClosed, listOpen } = createOpenNotes(openFolder, () => makeFolder(openFolder))
 
   const { listFinished, removeSeparation } = createFileRetention(root, folderOf)
 
   const check: StemStore['check'] = async () => {
-    await mkdir(root, { recursive: true })
+    await makeFolder(root)
     await access(root, constants.W_OK | constants.X_OK)
   }
 

@@ -52,9 +52,9 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
   }
 
   const makeFolderOf = async (taskId: string): Promise<string> => {
-    await makeFolder(root, join(root, lowerCaseFolder))
+    await makeFolder(join(root, lowerCaseFolder))
     const folder = await folderOf(taskId)
-    await makeFolder(root, folder)
+    await makeFolder(folder)
     if (!(await ignoresCase())) return folder
     await sign(folder, taskId)
     return folderOf(taskId)
@@ -84,12 +84,15 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
   }
 }
 
-/** Makes a folder whose own name survives a power cut too, or all that will lie in it would be gone. */
-export const makeFolder = async (root: string, folder: string): Promise<void> => {
+/** Makes a folder, and what is missing above it, so that their names survive a power cut too: else all that will lie in it would be gone. */
+export const makeFolder = async (folder: string): Promise<void> => {
   const made = await mkdir(folder, { recursive: true })
   if (made === undefined) return
-  await syncDirectory(root)
-  if (dirname(made) !== root) await syncDirectory(dirname(made))
+  let above = folder
+  do {
+    above = dirname(above)
+    await syncDirectory(above)
+  } while (above !== dirname(made) && above !== dirname(above))
 }
 
 const ownerOf = (folder: string): Promise<string | undefined> =>

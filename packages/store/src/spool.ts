@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { access, constants, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { access, constants, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { writeDurably } from './durable-file.ts'
+import { makeFolder } from './folder-owner.ts'
 
 const entrySchema = z.object({
   taskId: z.string(),
@@ -99,7 +100,7 @@ export const createSpool = (
      * @throws when the directory cannot be written
      */
     open: async (): Promise<void> => {
-      await mkdir(folder, { recursive: true })
+      await makeFolder(folder)
       await access(folder, constants.W_OK | constants.X_OK)
       for (const name of await readdir(folder)) {
         const [, receivedAtMs, hash] = FILE_NAME.exec(name) ?? []

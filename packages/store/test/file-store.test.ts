@@ -1,6 +1,18 @@
 import { once } from 'node:events'
 import { watch } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  type FileHandle,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -9,7 +21,9 @@ import { StemError } from '@stems/domain/errors'
 import { expect, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { createFileStore } from '../src/file-store.ts'
+import { createSpool } from '../src/spool.ts'
 import { asNobody } from './as-nobody.ts'
+import { standInForSync } from './stand-in-for-sync.ts'
 import { analysisOf, manifestOf, publish, testStemStore } from './stem-store.suite.ts'
 
 const emptyFolder = async () => {
@@ -24,6 +38,18 @@ test('a directory that is not there yet is made with the first stem', async () =
   const root = join(await emptyFolder(), 'deep', 'down')
   await publish(createFileStore(root), 'task-1', 'vocal', 'bytes')
   expect((await readdir(root, { recursive: true })).sort()).toEqual(['.parts', 'task-1', 'task-1/vocal.mp3'])
+})
+
+test.each<[string, (folder: string) => Promise<unknown>]>([
+  ['a store', (folder) => publish(createFileStore(folder), 'task-1', 'vocal', 'bytes')],
+  ['a store that is checked', (folder) => createFileStore(folder).check()],
+  ['a spool', (folder) => createSpool(folder, 1000).open()],
+])('every folder that is made on the way to %s reaches the disk', async (_what, make) => {
+  const above = await emptyFolder()
+  const synced = await watchSyncs()
+  await make(join(above, 'deep', 'deeper', 'down'))
+  const inodes = await Promise.all(['', 'deep', 'deep/deeper'].map((folder) => stat(join(above, folder))))
+  expect(synced).toEqual(expect.arrayContaining(inodes.map(({ ino }) => ino)))
 })
 
 test('a finished separation leaves its files and nothing else', async () => {
@@ -256,3 +282,13 @@ test('where case is ignored, a store that was put back without its folder of par
   await expect(createFileStore(root).createPart('abc', 'vocal')).rejects.toThrow(refusal)
   expect(await createFileStore(root).readManifest('ABC')).toMatchObject({ task_id: 'ABC' })
 })
+
+/** The inodes of what is synced from now on. */
+const watchSyncs = async () => {
+  const synced: number[] = []
+  const sync = await standInForSync()
+  sync.mockImplementation(async function (this: FileHandle) {
+    synced.push((await this.stat()).ino)
+  })
+  return synced
+}

@@ -1,11 +1,12 @@
-import { chmod, type FileHandle, mkdir, mkdtemp, open, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { createFileStore } from '../src/file-store.ts'
 import { type RetireOptions, type RetiringJobs, retire } from '../src/retire.ts'
 import { asNobody } from './as-nobody.ts'
+import { standInForSync } from './stand-in-for-sync.ts'
 import { manifestOf, publish } from './stem-store.suite.ts'
 
 const DAY_MS = 24 * 3600_000
@@ -172,11 +173,3 @@ test('something that nobody may take away keeps no other separation from being r
   expect(told).toMatchObject({ separations: 20, failed: 0 })
   expect([await tasks(), await readdir(join(folder, '.removed'))]).toEqual([[], ['left']])
 })
-
-const standInForSync = async () => {
-  const handle = await open(import.meta.filename)
-  await handle.close()
-  const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync')
-  onTestFinished(() => sync.mockRestore())
-  return sync
-}
