@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { access, mkdir, readFile, rm } from 'node:fs/promises'
+import { access, mkdir, readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StemError } from '@stems/domain/errors'
 import { taskIdSchema } from '@stems/domain/task-id'
@@ -86,13 +86,24 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
 
 /** Makes a folder, and what is missing above it, so that their names survive a power cut too: else all that will lie in it would be gone. */
 export const makeFolder = async (folder: string): Promise<void> => {
-  const made = await mkdir(folder, { recursive: true })
-  if (made === undefined) return
-  let above = folder
-  do {
-    above = dirname(above)
-    await syncDirectory(above)
-  } while (above !== dirname(made) && above !== dirname(above))
+  try {
+    await makeOne(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    await makeFolder(dirname(folder))
+    await makeOne(folder)
+  }
+}
+
+// One by one: of a disk that is read-only or over its quota, `mkdir` says when it is recursive that something is missing.
+const makeOne = async (folder: string): Promise<void> => {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await stat(folder)).isDirectory()) return
+    throw error
+  }
+  await syncDirectory(dirname(folder))
 }
 
 const ownerOf = (folder: string): Promise<string | undefined> =>

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { watch } from 'node:fs'
 import {
@@ -204,6 +205,25 @@ test('a store that breaks before a part is published says so in words', async ()
   await writeFile(join(root, 'task-1'), '')
   await expect(part.publish('mp3')).rejects.toEqual(STORE_FAILURE(/is no directory/))
 })
+
+test('a store that becomes read-only before the first stem of a separation is published says so in words', async (context) => {
+  const root = await emptyFolder()
+  if (!mountDisk(root)) return context.skip('no file system can be mounted here')
+  const part = await createFileStore(root).createPart('task-1', 'vocal')
+  await pipeline(Readable.from([Buffer.from('bytes')]), part.writable(0))
+  execFileSync('mount', ['-o', 'remount,ro', root])
+  await expect(part.publish('mp3')).rejects.toEqual(STORE_FAILURE(/is read-only: check how it is mounted \(EROFS\)/))
+})
+
+const mountDisk = (folder: string): boolean => {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder], { stdio: 'ignore' })
+  } catch {
+    return false
+  }
+  onTestFinished(() => void execFileSync('umount', ['-l', folder]))
+  return true
+}
 
 const putFileInPlaceOf = async (folder: string) => {
   await rm(folder, { recursive: true })
