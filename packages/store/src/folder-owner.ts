@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { access, mkdir, readFile, rm, stat } from 'node:fs/promises'
+import { access, mkdir, readFile, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StemError } from '@stems/domain/errors'
 import { taskIdSchema } from '@stems/domain/task-id'
@@ -54,7 +54,10 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
   const makeFolderOf = async (taskId: string): Promise<string> => {
     await makeFolder(join(root, lowerCaseFolder))
     const folder = await folderOf(taskId)
-    await makeFolder(folder)
+    await makeFolder(folder).catch(async (error: Error) => {
+      await rmdir(folder).catch(() => {}) // whoever finds it there takes it for one that is on the disk
+      throw error
+    })
     if (!(await ignoresCase())) return folder
     await sign(folder, taskId)
     return folderOf(taskId)
@@ -75,7 +78,8 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
      */
     inFolderOf: async <T>(taskId: string, work: (folder: string) => Promise<T>): Promise<T> => {
       try {
-        if (!(await ignoresCase())) return await work(await folderOf(taskId)) // it is there, for all stems but the first
+        const isSafe = !(await ignoresCase()) && !making.has(taskId) // else it may be there, and not on the disk yet
+        if (isSafe) return await work(await folderOf(taskId)) // it is there, for all stems but the first
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       }

@@ -53,6 +53,28 @@ test.each<[string, (folder: string) => Promise<unknown>]>([
   expect(synced).toEqual(expect.arrayContaining(inodes.map(({ ino }) => ino)))
 })
 
+test('no stem is home in a folder whose own name did not reach the disk, and the next attempt sees to it', async () => {
+  const root = await emptyFolder()
+  const store = createFileStore(root)
+  const attempt = () => publish(store, 'task-1', 'vocal', 'bytes')
+  const other = await store.createPart('task-1', 'drums')
+  await pipeline(Readable.from([Buffer.from('bytes')]), other.writable(0))
+  const sync = await standInForSync()
+  let published: Promise<unknown> = Promise.resolve()
+  sync.mockImplementationOnce(async () => {}) // that of the bytes
+  sync.mockImplementationOnce(async () => {
+    published = other.publish('mp3')
+    published.catch(() => {})
+    throw Object.assign(new Error('the disk breaks'), { code: 'EIO' })
+  })
+  await expect(attempt()).rejects.toEqual(STORE_FAILURE(/has a failing disk/))
+  await expect(published).rejects.toEqual(STORE_FAILURE(/has a failing disk/))
+
+  const synced = await watchSyncs()
+  await attempt()
+  expect(synced).toContain((await stat(root)).ino)
+})
+
 test('a finished separation leaves its files and nothing else', async () => {
   const root = await emptyFolder()
   const store = createFileStore(root)
