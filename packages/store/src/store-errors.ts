@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { StemError } from '@stems/domain/errors'
 
 /**
@@ -9,7 +10,7 @@ import { StemError } from '@stems/domain/errors'
  */
 export const createStoreErrors = (place: string, { what, setting } = { what: 'the store', setting: 'STORE_URL' }) => {
   const explain = (error: unknown): unknown => {
-    const { code } = error as NodeJS.ErrnoException
+    const code = codeOf(error as NodeJS.ErrnoException)
     const reason = code && REASONS[code]
     if (!reason) return error
     return new StemError('store', 'later', `${what} ${place} ${reason.replace('STORE_URL', setting)} (${code}).`, {
@@ -18,6 +19,10 @@ export const createStoreErrors = (place: string, { what, setting } = { what: 'th
   }
   return { explain, guard: guardWith(explain) }
 }
+
+// Node has no name for it, and gives its number in words.
+const codeOf = ({ code, errno }: NodeJS.ErrnoException): string | undefined =>
+  errno === -constants.errno.EDQUOT ? 'EDQUOT' : code
 
 /** Wraps operations, so that they fail in words. */
 export const guardWith =

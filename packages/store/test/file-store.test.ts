@@ -14,7 +14,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -235,6 +235,17 @@ test('a store that becomes read-only before the first stem of a separation is pu
   await pipeline(Readable.from([Buffer.from('bytes')]), part.writable(0))
   execFileSync('mount', ['-o', 'remount,ro', root])
   await expect(part.publish('mp3')).rejects.toEqual(STORE_FAILURE(/is read-only: check how it is mounted \(EROFS\)/))
+})
+
+test('a store that is over its quota says so in words, though Node has no name for that', async () => {
+  const part = await createFileStore(await emptyFolder()).createPart('task-1', 'vocal')
+  const { EDQUOT } = constants.errno
+  const unnamed = `Unknown system error -${EDQUOT}`
+  const sync = await standInForSync()
+  sync.mockRejectedValue(Object.assign(new Error(`${unnamed}: ${unnamed}, fsync`), { code: unnamed, errno: -EDQUOT }))
+  await expect(pipeline(Readable.from([Buffer.from('bytes')]), part.writable(0))).rejects.toEqual(
+    STORE_FAILURE(/is over its quota: free some space \(EDQUOT\)/),
+  )
 })
 
 const mountDisk = (folder: string): boolean => {
