@@ -432,6 +432,30 @@ test('an attempt that is killed right after it met another file leaves nothing t
   expect(await downloadAgain()).toMatchObject({ sha256: provider.file(LONG).sha256 })
 })
 
+test('an attempt that gets no file leaves what an earlier one has fetched, as often as it happens', async () => {
+  const { provider, download, downloadAgain } = await startDownload()
+  provider.behave(LONG, { kind: 'cut', afterBytes: 2_500_000 }, answer(503), answer(429))
+  await expect(download(LONG)).rejects.toThrow()
+  for (const code of ['unavailable', 'rate_limited']) await expect(downloadAgain()).rejects.toMatchObject({ code })
+
+  expect(await downloadAgain()).toMatchObject({ sha256: provider.file(LONG).sha256 })
+  const [, second, ...later] = provider.requests(LONG).map(({ range }) => range)
+  expect(second).toMatch(/^bytes=[1-9]\d*-$/)
+  expect(later).toEqual([second, second])
+})
+
+test('an attempt that met another file, which nobody can go on from, leaves nothing of the first one’s note', async () => {
+  const { provider, download, downloadAgain } = await startDownload()
+  const headers = { 'content-length': '3000000' }
+  const body = Buffer.alloc(2_500_000, 1)
+  provider.behave(LONG, { kind: 'cut', afterBytes: 2_500_000 }, { kind: 'answer', status: 200, headers, body })
+  await expect(download(LONG)).rejects.toThrow()
+  await expect(downloadAgain()).rejects.toThrow()
+
+  expect(await downloadAgain()).toMatchObject({ sha256: provider.file(LONG).sha256 })
+  expect(provider.requests(LONG)[2]).not.toHaveProperty('range')
+})
+
 test('an attempt that is killed while it fetches the little that was missing keeps all that had come before', async () => {
   const { provider, download, downloadAgain, downloadAfterDeath, stopAfterNote } = await startDownload()
   provider.behave(LONG, { kind: 'cut', afterBytes: 2_500_000 })

@@ -14,6 +14,8 @@ const REFLINK = constants.COPYFILE_FICLONE // no bytes are copied where the file
 
 const noteSchema = z.object({ urlHash: z.string(), validator: z.string(), boot: z.string() })
 
+type Note = Omit<Remains, 'bytes'> & { url: string }
+
 export type FilePartOptions = {
   /** Where parts lie on this machine. */
   partsFolder: string
@@ -46,7 +48,8 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
   const others = (names || [])
     .filter((name) => name.startsWith(`${key}.`) && /\.(part|left)$/.test(name))
     .map((name) => join(partsFolder, name))
-  let note: (Omit<Remains, 'bytes'> & { url: string }) | undefined
+  let taken: Note | undefined
+  let note: Note | undefined
   let isNoteWritten = false
 
   const takeOver = async (url: string): Promise<Remains | undefined> => {
@@ -58,7 +61,9 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
       const take = isLeft ? rename(each.path, path) : copyFile(each.path, path, REFLINK)
       const isTaken = await take.then(() => true, ignoreMissing) // another attempt was quicker
       if (isTaken && isLeft) await remove(noteOf(each.path))
-      if (isTaken) return { bytes: (await stat(path)).size, validator: each.validator }
+      if (!isTaken) continue
+      taken = note = { url, validator: each.validator } // left again, should no answer come
+      return { bytes: (await stat(path)).size, validator: each.validator }
     }
     return undefined
   }
@@ -104,6 +109,7 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
       if (survives) await writeNote()
     }),
     writable: (from) => {
+      if (from === 0 && note === taken) note = undefined // it vouches for what is overwritten
       target = createFileWritable(path, from, errors.explain)
       return target
     },
