@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { copyFile, readdir, readFile, rename, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rename, rm, stat, truncate, unlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { z } from 'zod'
@@ -62,6 +62,7 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
       const isTaken = await take.then(() => true, ignoreMissing) // another attempt was quicker
       if (isTaken && isLeft) await remove(noteOf(each.path))
       if (!isTaken) continue
+      await utimes(path, new Date(), new Date()).catch(() => {}) // those who sweep go by its age
       taken = note = { url, validator: each.validator } // left again, should no answer come
       return { bytes: (await stat(path)).size, validator: each.validator }
     }

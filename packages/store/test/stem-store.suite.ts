@@ -287,6 +287,22 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
       await expect(old.publish('mp3')).rejects.toThrow()
     })
 
+    test('sweeps nothing that an attempt has just taken over, however long it has lain there', async () => {
+      const store = await open()
+      const failed = await store.createPart('task-1', 'vocal')
+      await failed.note(0, 'https://far.example/a.mp3', '"1"', true)
+      await pipeline(Readable.from([Buffer.from('some ')]), failed.writable(0))
+      await failed.leave()
+      await utimes(failed.path.replace(/part$/, 'left'), 0, 0)
+      const next = await store.createPart('task-1', 'vocal')
+      expect(await next.takeOver('https://far.example/a.mp3')).toMatchObject({ bytes: 5 })
+
+      expect(await store.sweepParts(3600_000)).toBe(0)
+
+      await pipeline(Readable.from([Buffer.from('bytes')]), next.writable(5))
+      expect(await next.publish('mp3')).toBe('vocal.mp3')
+    })
+
     test('lists what finished long ago, and takes away what it is told to, manifest and all', async () => {
       const store = await open()
       for (const taskId of ['task-1', 'task-11']) {
