@@ -1,7 +1,7 @@
 import { compare, type Finding, median } from '../parts/finding.ts'
 import { compared, figure, targetOf } from '../parts/findings-table.ts'
 
-const WIDTH = 760
+const WIDTH = 860
 const MARGIN = 16
 const BAR = { left: 232, right: 640, height: 16, gap: 6 }
 const TITLE_HEIGHT = 26
