@@ -12,7 +12,7 @@ import { createListing } from '../src/listing.ts'
 import { createSeparationsWorker } from '../src/separations-worker.ts'
 import { createSubmitter } from '../src/submit.ts'
 import { CursorError } from '../src/walk-cursor.ts'
-import { linklessSeparation } from './linkless.ts'
+import { linklessSeparation } from './separations.ts'
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {} }
 

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { Separation } from '@stems/domain/separation'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { libraryKeys } from '../src/library-notes.ts'
@@ -7,17 +6,9 @@ import { awaitReady, connectPatiently, disconnect } from '../src/redis.ts'
 import { createSeparationsWorker } from '../src/separations-worker.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
 import { createSubmitter } from '../src/submit.ts'
+import { linkedSeparation } from './separations.ts'
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {} }
-
-const separationOf = (taskId: string): Separation => ({
-  taskId,
-  type: 'separate_vocal',
-  code: 200,
-  msg: '',
-  receivedAt: new Date().toISOString(),
-  stems: [{ name: 'vocal', url: 'https://file.aiquickdraw.com/vocal.mp3' }],
-})
 
 /** Workers of which those who plan a separation wait as long as it is held back, and so do those who save its stem. */
 const start = async () => {
@@ -68,10 +59,10 @@ const start = async () => {
 test('a separation whose stems are home ends, however long others take to be planned', async () => {
   const { submitter, hold, release, planning, ended } = await start()
   hold('save home', 'plan slow-1', 'plan slow-2')
-  await submitter.submit(separationOf('home'))
+  await submitter.submit(linkedSeparation('home', ['vocal']))
   await planning('home')
   for (const taskId of ['slow-1', 'slow-2']) {
-    await submitter.submit(separationOf(taskId))
+    await submitter.submit(linkedSeparation(taskId, ['vocal']))
     await planning(taskId)
   }
   release('save home')
@@ -82,10 +73,10 @@ test('who has waited to plan a separation until another has taken it over says n
   const { redis, prefix, submitter, separations, hold, release, planning } = await start()
   hold('plan slow-1', 'plan slow-2')
   for (const taskId of ['slow-1', 'slow-2']) {
-    await submitter.submit(separationOf(taskId))
+    await submitter.submit(linkedSeparation(taskId, ['vocal']))
     await planning(taskId)
   }
-  await submitter.submit(separationOf('lost'))
+  await submitter.submit(linkedSeparation('lost', ['vocal']))
   await waitFor('it waits to be planned', () => separations.running().includes('lost'))
   const lock = `${prefix}:separations:sep_lost:lock`
   await waitFor('it is locked', () => redis.get(lock))

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import type { Separation } from '@stems/domain/separation'
 import { Queue } from 'bullmq'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
@@ -10,18 +9,10 @@ import { createSeparationsWorker } from '../src/separations-worker.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
 import { createSubmitter } from '../src/submit.ts'
 import { createSweepTurn } from '../src/sweep-turn.ts'
+import { linkedSeparation } from './separations.ts'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 const LATER = Date.now() + 3600_000
-
-const separationOf = (taskId: string): Separation => ({
-  taskId,
-  type: 'separate_vocal',
-  code: 200,
-  msg: '',
-  receivedAt: new Date().toISOString(),
-  stems: ['vocal', 'drums'].map((name) => ({ name, url: `https://file.aiquickdraw.com/${name}.mp3` })),
-})
 
 /** A queue whose workers save each stem but drums at once. */
 const startQueue = async (holdMs = 60_000) => {
@@ -58,7 +49,7 @@ const startQueue = async (holdMs = 60_000) => {
     disconnect(jobs)
   })
   const ended = async (taskId: string) => {
-    await submitter.submit(separationOf(taskId))
+    await submitter.submit(linkedSeparation(taskId))
     await waitFor('it has ended', async () => (await submitter.stateOf(taskId)) === 'ended')
   }
   const keys = async () => (await redis.keys(`${prefix}:*`)).map((key) => key.slice(prefix.length + 1))
@@ -80,7 +71,7 @@ test('one that is driven, one that is held already and one that ended lately are
   expect(await retired.hold('lately', Date.now() - 60_000)).toBe('recent')
   expect(await retired.hold('lately', LATER)).toBe('held')
   expect(await retired.hold('lately', LATER)).toBe('busy')
-  await queue.add('separation', { separation: separationOf('driven') }, { jobId: 'sep_driven', delay: 3600_000 })
+  await queue.add('separation', { separation: linkedSeparation('driven') }, { jobId: 'sep_driven', delay: 3600_000 })
   expect(await retired.hold('driven', LATER)).toBe('busy')
 })
 
@@ -91,7 +82,7 @@ test.each(['partial', 'forgotten by the queue'])(
     if (kind === 'partial') await ended('held')
     expect(await retired.hold('held', LATER)).toBe('held')
     let answer: string | undefined
-    const submitted = submitter.submit(separationOf('held')).then((given) => {
+    const submitted = submitter.submit(linkedSeparation('held')).then((given) => {
       answer = given
     })
     await waitFor('it has been left for whoever comes', async () => (await keys()).includes('resent:held'))
@@ -123,7 +114,7 @@ test('what is held by somebody who has died is free when the hold is over', asyn
   const { retired, submitter, ended } = await startQueue(50)
   await ended('left')
   await retired.hold('left', LATER)
-  expect(await submitter.submit(separationOf('left'))).toBe('accepted')
+  expect(await submitter.submit(linkedSeparation('left'))).toBe('accepted')
   await waitFor('it has ended', async () => (await submitter.stateOf('left')) === 'ended')
 })
 
@@ -131,7 +122,7 @@ test('in several shards a separation is held in all of them, or in none', async 
   const [one, other] = [await startQueue(), await startQueue()]
   const joined = joinRetiredJobs([one.retired, other.retired])
   await one.ended('task')
-  await other.queue.add('separation', { separation: separationOf('task') }, { jobId: 'sep_task', delay: 3600_000 })
+  await other.queue.add('separation', { separation: linkedSeparation('task') }, { jobId: 'sep_task', delay: 3600_000 })
   expect(await joined.hold('task', LATER)).toBe('busy')
   expect(await one.submitter.stateOf('task')).toBe('ended')
   await other.queue.remove('sep_task')
@@ -165,7 +156,7 @@ test('a callback that finds a separation there is kept when it is forgotten befo
   await ended('old')
   expect(await retired.hold('old', LATER)).toBe('held')
   const isForgotten = beforeFirst(redis, 'hgetall', () => retired.forget('old'))
-  expect(await submitter.submit(separationOf('old'))).toBe('accepted')
+  expect(await submitter.submit(linkedSeparation('old'))).toBe('accepted')
   expect(isForgotten()).toBe(true)
   expect(await submitter.stateOf('old')).not.toBe('unknown')
 })
@@ -186,7 +177,7 @@ test('news that were left for a separation are kept when it is forgotten before 
     expect(await retired.hold('old', LATER)).toBe('held')
     await retired.forget('old')
   })
-  expect(await submitter.submit(separationOf('old'))).toBe('accepted')
+  expect(await submitter.submit(linkedSeparation('old'))).toBe('accepted')
   expect(isForgotten()).toBe(true)
   expect(await submitter.stateOf('old')).not.toBe('unknown')
 })

@@ -4,7 +4,7 @@ import { waitFor } from '../../../test/support/wait-for.ts'
 import { createLibraryNotes, libraryKeys } from '../src/library-notes.ts'
 import { awaitReady, connectImpatiently, connectPatiently, disconnect, isReady } from '../src/redis.ts'
 import { createSubmitter } from '../src/submit.ts'
-import { linklessSeparation } from './linkless.ts'
+import { linklessSeparation } from './separations.ts'
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {} }
 
