@@ -2,10 +2,9 @@
 // provider that serves real mp3 files, and shows what was saved; then what happens when a callback gets lost, and when
 // links have expired. It touches no system that is already running.
 import { resolve } from 'node:path'
-import { redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { createProgressReader } from '@stems/queue/progress'
 import { connectImpatiently, disconnect } from '@stems/queue/redis'
-import { createShards } from '@stems/queue/shards'
 import { openStore, storeFolder } from '@stems/store/open-store'
 import { z } from 'zod'
 import { createRealClock } from '../test/stand-in/gateway/clock.ts'
@@ -35,7 +34,8 @@ const main = async (): Promise<void> => {
   console.log(`ingress, worker and board are running; the board is at ${system.boardUrl} (${login(system)})\n`)
   process.on('SIGINT', () => void system.close().then(() => process.exit(130)))
 
-  const { shards, progress } = openShards(system.redisUrl)
+  const redis = connectImpatiently(redisTarget(z.object(redisVariables).parse({ REDIS_URL: system.redisUrl })), SILENT)
+  const progress = createProgressReader(redis, PREFIX)
   const watch = createWatch(await openStore(system.storeUrl), progress)
   const folder = storeFolder(system.storeUrl)
   try {
@@ -50,7 +50,8 @@ const main = async (): Promise<void> => {
     }
     process.exitCode = isTrue.every(Boolean) ? 0 : 1
   } finally {
-    await Promise.all(shards.all.map((shard) => shard.close()))
+    await progress.close()
+    disconnect(redis)
     await system.close()
     await Promise.all([provider.close(), gateway.close()])
   }
@@ -104,22 +105,7 @@ const sendCallbacks = async (system: LocalSystem, provider: StandInProvider): Pr
   return tasks
 }
 
-// A task's jobs are in its own shard, where REDIS_URL names several.
-const openShards = (redisUrl: string) => {
-  const targets = redisTargets(z.object(redisVariables).parse({ REDIS_URL: redisUrl }))
-  const shards = createShards(targets, (target) => {
-    const redis = connectImpatiently(target, silent)
-    const reader = createProgressReader(redis, PREFIX)
-    const close = async () => {
-      await reader.close()
-      disconnect(redis)
-    }
-    return { read: reader.read, close }
-  })
-  return { shards, progress: { read: (taskId: string) => shards.of(taskId).read(taskId) } }
-}
-
-const silent = { debug: () => {}, info: () => {}, warn: () => {} }
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 
 main().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`)

@@ -74,9 +74,9 @@ const drill = async (
   mkdirSync(store, { recursive: true })
   const farSide = await startHostileFarSide()
   const system = await createSystemUnderDrill({
-    ...{ folder, storeFolder: store, workers: options.workers, ingresses: INGRESSES, shards: options.shards },
+    ...{ folder, storeFolder: store, workers: options.workers, ingresses: INGRESSES },
   })
-  const queues = watchQueues(system.redisUrls)
+  const queues = watchQueues(system.redisUrl)
   let orchestrator: ReturnType<typeof startOrchestrator> | undefined
   try {
     await system.start()
@@ -124,7 +124,7 @@ const openDoors = (system: System) => () =>
 const targetsOf = (system: System, disk: SmallDisk | undefined) => ({
   workers: system.workers.map(({ process }) => process.name),
   ingresses: system.ingresses.map(({ process }) => process.name),
-  redis: system.redis.map(({ name }) => name),
+  redis: [system.redis.name],
   disk: disk && 'disk',
 })
 

@@ -1,11 +1,9 @@
 // npm run expect -- <task_id> …: registers tasks that were paid for, so that they come home without their callback too.
 import { configOrExit, readEnvironment } from '@stems/config/environment'
-import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { queuePrefix, redisProblems, redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { storeOptions, storeVariables } from '@stems/config/store-variables'
 import { commonVariables } from '@stems/config/variables'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { createShardSubmitter } from '@stems/queue/shard-submitter'
-import { createShards } from '@stems/queue/shards'
 import { createSubmitter } from '@stems/queue/submit'
 import { isStoreUrl, openStore, STORE_URL_FORM } from '@stems/store/open-store'
 import { z } from 'zod'
@@ -33,19 +31,15 @@ const main = async (taskIds: string[]): Promise<void> => {
   }
   const config = configOrExit(() => readEnvironment(variables, withLocalRedis(process.env), redisProblems))
   const store = await openStore(config.STORE_URL, storeOptions(config))
-  await withRedis(redisTargets(config), async ({ all }) => {
-    const shards = createShards(all, ({ name, redis }) => ({
-      name,
-      submitter: createSubmitter({ redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS }),
-    }))
-    const submitter = createShardSubmitter(shards)
+  await withRedis(redisTarget(config), async (redis) => {
+    const submitter = createSubmitter({ redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS })
     try {
       for (const taskId of taskIds) {
         const isHome = async () => (await store.readManifest(taskId))?.status === 'complete'
         console.log(`${taskId} ${ANSWERS[await submitter.expect(taskId, isHome)]}`)
       }
     } finally {
-      await Promise.all(shards.all.map((shard) => shard.submitter.close()))
+      await submitter.close()
     }
   })
 }

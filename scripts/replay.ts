@@ -1,15 +1,13 @@
 // npm run replay: drives separations again, or tries again what the quarantine holds or could not be announced; see USAGE.
 import { configOrExit, readEnvironment } from '@stems/config/environment'
-import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { queuePrefix, redisProblems, redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { storeOptions, storeVariables } from '@stems/config/store-variables'
 import { commonVariables } from '@stems/config/variables'
 import { separationOfManifest } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { createNotifications } from '@stems/queue/notifications'
 import { createQuarantine } from '@stems/queue/quarantine'
-import { createShardSubmitter, type TaskSubmitter } from '@stems/queue/shard-submitter'
-import { createShards } from '@stems/queue/shards'
-import { createSubmitter } from '@stems/queue/submit'
+import { createSubmitter, type TaskSubmitter } from '@stems/queue/submit'
 import { isStoreUrl, openStore, STORE_URL_FORM } from '@stems/store/open-store'
 import type { StemStore } from '@stems/store/stem-store'
 import { z } from 'zod'
@@ -43,24 +41,16 @@ const main = async (args: string[]): Promise<void> => {
   if (!isVerb && taskIds.length === 0) throw new Error(USAGE)
   const config = configOrExit(() => readEnvironment(variables, withLocalRedis(process.env), redisProblems))
   const print = (line: string) => console.log(line)
-  await withRedis(redisTargets(config), async ({ all }) => {
-    const shards = createShards(all, ({ name, redis }) => {
-      const room = { redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS }
-      return {
-        name,
-        submitter: createSubmitter(room),
-        quarantine: createQuarantine(room),
-        notifications: createNotifications(room),
-      }
-    })
-    const submitter = createShardSubmitter(shards)
-    const [quarantines, notifications] = [
-      shards.all.map((shard) => shard.quarantine),
-      shards.all.map((shard) => shard.notifications),
+  await withRedis(redisTarget(config), async (redis) => {
+    const queue = { redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS }
+    const [submitter, quarantine, notifications] = [
+      createSubmitter(queue),
+      createQuarantine(queue),
+      createNotifications(queue),
     ]
     try {
       let done: boolean
-      if (verb === 'quarantine') done = await releaseQuarantine({ quarantines, submitter, taskIds, print })
+      if (verb === 'quarantine') done = await releaseQuarantine({ quarantine, submitter, taskIds, print })
       else if (verb === 'notifications') done = await sendNotificationsAgain({ notifications, taskIds, print })
       else {
         const store = await openStore(config.STORE_URL, storeOptions(config))
@@ -68,11 +58,7 @@ const main = async (args: string[]): Promise<void> => {
       }
       if (!done) process.exitCode = 1
     } finally {
-      for (const shard of shards.all) {
-        await shard.submitter.close()
-        await shard.quarantine.close()
-        await shard.notifications.close()
-      }
+      for (const each of [submitter, quarantine, notifications]) await each.close()
     }
   })
 }

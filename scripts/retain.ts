@@ -1,11 +1,11 @@
 // npm run retain: removes what finished long ago, once; see USAGE.
 import { parseArgs } from 'node:util'
 import { configOrExit, readEnvironment } from '@stems/config/environment'
-import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { queuePrefix, redisProblems, redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { storeOptions, storeVariables } from '@stems/config/store-variables'
 import { commonVariables, integer } from '@stems/config/variables'
 import { awaitReady, connectImpatiently, disconnect, isReady } from '@stems/queue/redis'
-import { createRetiredJobs, joinRetiredJobs } from '@stems/queue/retired-jobs'
+import { createRetiredJobs } from '@stems/queue/retired-jobs'
 import { isStoreUrl, openStore, STORE_URL_FORM } from '@stems/store/open-store'
 import { type Retired, retire } from '@stems/store/retire'
 import { z } from 'zod'
@@ -34,17 +34,16 @@ const main = async (args: string[]): Promise<void> => {
   if (config.RETAIN_STEMS_DAYS === undefined)
     throw new Error('RETAIN_STEMS_DAYS is not set: everything is kept for ever')
   const store = await openStore(config.STORE_URL, storeOptions(config))
-  const shards = redisTargets(config).map((target) => connectImpatiently(target, SILENT))
-  const retiredJobs = shards.map((redis) => createRetiredJobs(redis, queuePrefix(config), HOLD_MS))
+  const redis = connectImpatiently(redisTarget(config), SILENT)
+  const jobs = createRetiredJobs(redis, queuePrefix(config), HOLD_MS)
   try {
-    await Promise.all(shards.map((redis) => awaitReady(redis, DEADLINE_MS)))
-    // A separation could be driven by one that does not answer.
-    if (!isDryRun && !shards.every(isReady)) {
+    await awaitReady(redis, DEADLINE_MS)
+    if (!isDryRun && !isReady(redis)) {
       throw new Error('Redis does not answer: start the system, or set REDIS_URL to its Redis')
     }
     const retired = await retire({
       store,
-      jobs: joinRetiredJobs(retiredJobs),
+      jobs,
       retainMs: config.RETAIN_STEMS_DAYS * DAY_MS,
       isDryRun,
       onGone: ({ taskId, finishedAt, bytes }) => {
@@ -55,8 +54,8 @@ const main = async (args: string[]): Promise<void> => {
     console.log(inWords(retired, isDryRun))
     if (retired.failed > 0) process.exitCode = 1
   } finally {
-    await Promise.all(retiredJobs.map((jobs) => jobs.close()))
-    shards.forEach(disconnect)
+    await jobs.close()
+    disconnect(redis)
   }
 }
 

@@ -1,7 +1,7 @@
 // npm run separate: buys a separation, has its callback sent here, and registers its task; see USAGE.
 import { configOrExit, readEnvironment } from '@stems/config/environment'
 import { buyerVariables, providerProblems } from '@stems/config/provider-variables'
-import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { queuePrefix, redisProblems, redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { commonVariables } from '@stems/config/variables'
 import { createHostAsk } from '@stems/outgoing/host-ask'
 import { createProviderApi } from '@stems/provider/provider-api'
@@ -10,8 +10,6 @@ import { ORDER_TYPES } from '@stems/provider/purchase'
 import { createSeller, type SellerOrder } from '@stems/provider/seller'
 import { createAskLimit, PROVIDER_TURNS } from '@stems/queue/ask-limit'
 import { createPurchases, type PurchaseAnswer } from '@stems/queue/purchases'
-import { createShardSubmitter } from '@stems/queue/shard-submitter'
-import { createShards } from '@stems/queue/shards'
 import { createSubmitter } from '@stems/queue/submit'
 import { z } from 'zod'
 import { withLocalRedis, withLocalToken } from './local-files.ts'
@@ -36,12 +34,10 @@ const main = async (args: string[]): Promise<void> => {
   if (!apiUrl || !apiKey || !publicUrl) {
     throw new Error('nothing can be bought without PROVIDER_API_URL, PROVIDER_API_KEY and PUBLIC_URL')
   }
-  await withRedis(redisTargets(config), async ({ all }) => {
-    const shards = createShards(all, ({ name, redis }) => {
-      const room = { redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS }
-      return { name, room, submitter: createSubmitter(room) }
-    })
-    const takeTurn = createAskLimit({ ...shards.of('limits').room, ...PROVIDER_TURNS })
+  await withRedis(redisTarget(config), async (redis) => {
+    const queue = { redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS }
+    const submitter = createSubmitter(queue)
+    const takeTurn = createAskLimit({ ...queue, ...PROVIDER_TURNS })
     const ask = createHostAsk({ url: apiUrl, allowPrivate: config.DOWNLOAD_ALLOW_PRIVATE, setting: 'PROVIDER_API_URL' })
     const { buy } = createProviderApi({
       provider: config.PROVIDER ?? providerOf(apiUrl),
@@ -53,15 +49,15 @@ const main = async (args: string[]): Promise<void> => {
       },
     })
     const { purchase, close } = createPurchases<SellerOrder>({
-      ...shards.of('purchases').room,
-      expect: createShardSubmitter(shards).expect,
+      ...queue,
+      expect: submitter.expect,
       buy: createSeller({ buy, publicUrl, token: config.CALLBACK_TOKENS[0] }),
     })
     try {
       tell(await purchase(order, { again }))
     } finally {
       close()
-      await Promise.all(shards.all.map(({ submitter }) => submitter.close()))
+      await submitter.close()
     }
   })
 }

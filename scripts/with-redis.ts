@@ -6,34 +6,27 @@ import {
   type RedisConnection,
   type RedisTarget,
 } from '@stems/queue/redis'
-import { createShards, type Shards } from '@stems/queue/shards'
 
 /** How long a command waits for Redis. */
 export const DEADLINE_MS = 5000
 
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
+
 /**
- * Runs `work` with connections of its own, one to each shard. Of several, those that do not answer are named; what needs
- * them fails by itself.
+ * Runs `work` with a connection of its own.
  *
- * @throws when no Redis answers; then `work` was not begun
+ * @throws when Redis does not answer; then `work` was not begun
  */
 export const withRedis = async (
-  targets: RedisTarget[],
-  work: (shards: Shards<{ name: string; redis: RedisConnection }>) => Promise<void>,
+  target: RedisTarget,
+  work: (redis: RedisConnection) => Promise<void>,
 ): Promise<void> => {
-  const shards = createShards(targets, (target) => ({
-    name: target.name,
-    redis: connectImpatiently(target, { debug: () => {}, info: () => {}, warn: () => {} }),
-  }))
+  const redis = connectImpatiently(target, SILENT)
   try {
-    await Promise.all(shards.all.map(({ redis }) => awaitReady(redis, DEADLINE_MS)))
-    const away = shards.all.filter(({ redis }) => !isReady(redis))
-    if (away.length === shards.all.length) {
-      throw new Error('Redis does not answer: start the system, or set REDIS_URL to its Redis')
-    }
-    for (const { name } of away) process.stderr.write(`Redis does not answer for the shard ${name}\n`)
-    await work(shards)
+    await awaitReady(redis, DEADLINE_MS)
+    if (!isReady(redis)) throw new Error('Redis does not answer: start the system, or set REDIS_URL to its Redis')
+    await work(redis)
   } finally {
-    for (const { redis } of shards.all) disconnect(redis)
+    disconnect(redis)
   }
 }

@@ -5,7 +5,6 @@ export type DrillOptions = {
   seed: string
   minutes: number
   workers: number
-  shards: number
   disk: boolean
 }
 
@@ -14,7 +13,6 @@ export const HELP = `npm run drill -- [options]
   --seed TEXT     repeats a run: the same callbacks, moods and faults (drawn unless given)
   --minutes M     for how long faults happen (half a second per callback; at least half a minute, at most ten)
   --workers N     (2)
-  --shards N      independent Redis, each with tasks of its own (1)
   --no-disk       leaves out the small disk that fills up`
 
 /**
@@ -30,7 +28,6 @@ export const readOptions = (args: string[]): DrillOptions | 'help' => {
       seed: { type: 'string' },
       minutes: { type: 'string' },
       workers: { type: 'string', default: '2' },
-      shards: { type: 'string', default: '1' },
       disk: { type: 'boolean', default: true },
       help: { type: 'boolean', default: false },
     },
@@ -42,7 +39,6 @@ export const readOptions = (args: string[]): DrillOptions | 'help' => {
     seed: values.seed ?? `${Math.floor(Math.random() * 1e6)}`,
     minutes: values.minutes === undefined ? usualMinutes(callbacks) : positive('minutes', values.minutes),
     workers: wholeNumber('workers', values.workers),
-    shards: wholeNumber('shards', values.shards),
     disk: values.disk,
   }
 }

@@ -4,16 +4,11 @@ import { PREFIX } from './system-under-drill.ts'
 
 const UNDER_WAY = ['waiting', 'active', 'delayed', 'waiting-children', 'prioritized'] as const
 
-/** What the queues of all shards hold, as anybody may look. */
-export const watchQueues = (redisUrls: string[]) => {
-  const shards = redisUrls.map((url) => {
-    const redis = connectImpatiently(
-      { name: url, url: url.replace(/#.*$/, '') },
-      { debug: () => {}, info: () => {}, warn: () => {} },
-    )
-    return { redis, queues: createBoardQueues({ redis, prefix: PREFIX }) }
-  })
-  const worked = shards.flatMap(({ queues }) => [queues.separations, queues.stems, queues.analyses])
+/** Reads what the queues hold. */
+export const watchQueues = (redisUrl: string) => {
+  const redis = connectImpatiently({ url: redisUrl }, { debug: () => {}, info: () => {}, warn: () => {} })
+  const queues = createBoardQueues({ redis, prefix: PREFIX })
+  const worked = [queues.separations, queues.stems, queues.analyses]
   return {
     /** Jobs that have not ended, by queue and state; `undefined` while Redis is away. */
     underWay: async (): Promise<Record<string, number> | undefined> => {
@@ -36,14 +31,12 @@ export const watchQueues = (redisUrls: string[]) => {
     },
     /** The tasks of which the quarantine keeps a payload. */
     quarantined: async (): Promise<Set<string>> => {
-      const jobs = shards.map(({ queues }) => queues.quarantine.getJobs(['waiting', 'completed', 'failed']))
-      return new Set((await Promise.all(jobs)).flat().map((job) => job.data.taskId as string))
+      const jobs = await queues.quarantine.getJobs(['waiting', 'completed', 'failed'])
+      return new Set(jobs.map((job) => job.data.taskId as string))
     },
     close: async (): Promise<void> => {
-      for (const { queues, redis } of shards) {
-        await queues.close()
-        disconnect(redis)
-      }
+      await queues.close()
+      disconnect(redis)
     },
   }
 }

@@ -6,12 +6,11 @@ import { freePort } from '../ports.ts'
 import { NoRedisError } from '../private-redis.ts'
 import { createKillableProcess, type KillableProcess } from './killable-process.ts'
 
-export type SystemOptions = { folder: string; storeFolder: string; workers: number; ingresses: number; shards: number }
+export type SystemOptions = { folder: string; storeFolder: string; workers: number; ingresses: number }
 
 export type SystemUnderDrill = {
-  /** One per shard. */
-  redis: KillableProcess[]
-  redisUrls: string[]
+  redis: KillableProcess
+  redisUrl: string
   ingresses: { process: KillableProcess; callbackUrl: () => string | undefined; spoolFolder: string }[]
   workers: { process: KillableProcess; url: () => string | undefined }[]
   all: KillableProcess[]
@@ -26,26 +25,25 @@ const TOKEN = 'a-token-for-the-drill'
 /** The real apps as processes of their own, and Redis of their own whose data stays when they are killed. */
 export const createSystemUnderDrill = async (options: SystemOptions): Promise<SystemUnderDrill> => {
   const { folder, storeFolder } = options
-  const redisNames = options.shards === 1 ? ['redis'] : named('redis', options.shards)
-  const redisAt = await Promise.all(redisNames.map(async (name) => ({ name, port: await freePort() })))
-  const redisUrls = redisAt.map(({ name, port }) => `redis://127.0.0.1:${port}#${name}`)
+  const redisPort = await freePort()
+  const redisUrl = `redis://127.0.0.1:${redisPort}`
   const env = {
     PATH: process.env.PATH,
     HOST: '127.0.0.1',
-    REDIS_URL: redisUrls.join(','),
+    REDIS_URL: redisUrl,
     QUEUE_PREFIX: PREFIX,
     STORE_URL: `file:${storeFolder}`,
   }
-  const redis = redisAt.map(({ name, port }) => createRedis(name, folder, port))
+  const redis = createRedis('redis', folder, redisPort)
   const ingresses = named('ingress', options.ingresses).map((name) => createIngress(name, folder, env))
   const workers = named('worker', options.workers).map((name) => createWorker(name, folder, env))
-  const all = [...ingresses.map((ingress) => ingress.process), ...workers.map((worker) => worker.process), ...redis]
+  const all = [...ingresses.map((ingress) => ingress.process), ...workers.map((worker) => worker.process), redis]
   process.once('exit', () => {
     for (const one of all) one.killNow() // nothing outlives the drill, whatever ended it
   })
   return {
     redis,
-    redisUrls,
+    redisUrl,
     ingresses,
     workers,
     all,

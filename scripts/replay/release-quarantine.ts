@@ -2,11 +2,9 @@ import { taskIdSchema } from '@stems/domain/task-id'
 import { parseCallback } from '@stems/provider/callback'
 import type { Quarantine, Released } from '@stems/queue/quarantine'
 import type { Submitter } from '@stems/queue/submit'
-import { inEach } from './in-each.ts'
 
 export type ReleaseOptions = {
-  /** One per shard. */
-  quarantines: Pick<Quarantine, 'release'>[]
+  quarantine: Pick<Quarantine, 'release'>
   submitter: Pick<Submitter, 'submit' | 'compareAgain'>
   /** Only the entries of these tasks; all where there are none. */
   taskIds: string[]
@@ -21,7 +19,7 @@ export type ReleaseOptions = {
  * @throws when a task id is none, or when Redis does not answer
  */
 export const releaseQuarantine = async ({
-  quarantines,
+  quarantine,
   submitter,
   taskIds,
   print,
@@ -31,20 +29,17 @@ export const releaseQuarantine = async ({
   }
   const seen = new Set<string>()
   let haveAllLeft = true
-  const releaseFrom = async ({ release }: Pick<Quarantine, 'release'>): Promise<void> => {
-    const released = release({
-      parse: parseCallback,
-      submit: submitter.submit,
-      compareAgain: submitter.compareAgain,
-      taskIds: taskIds.length > 0 ? taskIds : undefined,
-    })
-    for await (const entry of released) {
-      seen.add(entry.taskId)
-      if (entry.answer === 'unreadable' || entry.answer === 'unconfirmed') haveAllLeft = false
-      print(`${entry.taskId} ${describe(entry)}`)
-    }
+  const released = quarantine.release({
+    parse: parseCallback,
+    submit: submitter.submit,
+    compareAgain: submitter.compareAgain,
+    taskIds: taskIds.length > 0 ? taskIds : undefined,
+  })
+  for await (const entry of released) {
+    seen.add(entry.taskId)
+    if (entry.answer === 'unreadable' || entry.answer === 'unconfirmed') haveAllLeft = false
+    print(`${entry.taskId} ${describe(entry)}`)
   }
-  await inEach(quarantines, releaseFrom)
   for (const taskId of taskIds.filter((id) => !seen.has(id))) {
     haveAllLeft = false
     print(`${taskId} has nothing in the quarantine`)

@@ -1,10 +1,8 @@
 import { taskIdSchema } from '@stems/domain/task-id'
 import type { Notifications } from '@stems/queue/notifications'
-import { inEach } from './in-each.ts'
 
 export type SendAgainOptions = {
-  /** Those of each shard. */
-  notifications: Pick<Notifications, 'sendFailedAgain'>[]
+  notifications: Pick<Notifications, 'sendFailedAgain'>
   /** Only those of these tasks; all where there are none. */
   taskIds: string[]
   /** Takes a line per notification. */
@@ -22,12 +20,11 @@ export const sendNotificationsAgain = async ({ notifications, taskIds, print }: 
     if (!taskIdSchema.safeParse(taskId).success) throw new Error(`${JSON.stringify(taskId)} is no task id`)
   }
   const seen = new Set<string>()
-  await inEach(notifications, async ({ sendFailedAgain }) => {
-    for await (const { taskId, type, stem } of sendFailedAgain(taskIds.length > 0 ? taskIds : undefined)) {
-      seen.add(taskId)
-      print(`${taskId}: ${type}${stem === undefined ? '' : ` (${stem})`} is sent again`)
-    }
-  })
+  const sent = notifications.sendFailedAgain(taskIds.length > 0 ? taskIds : undefined)
+  for await (const { taskId, type, stem } of sent) {
+    seen.add(taskId)
+    print(`${taskId}: ${type}${stem === undefined ? '' : ` (${stem})`} is sent again`)
+  }
   const missing = taskIds.filter((taskId) => !seen.has(taskId))
   for (const taskId of missing) print(`${taskId} has no notification that failed`)
   if (taskIds.length === 0 && seen.size === 0) print('no notification has failed')

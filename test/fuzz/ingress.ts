@@ -25,10 +25,7 @@ export const startIngress = async (lanes: number) => {
     QUARANTINE_MAX: '10000', // a full one is no fault of the payload that finds it so
     QUARANTINE_MAX_BYTES: '8589934592',
   })
-  const redis = connectPatiently(
-    { name: 'a', url: inject('redisUrl') },
-    { debug: () => {}, info: () => {}, warn: () => {} },
-  )
+  const redis = connectPatiently({ url: inject('redisUrl') }, { debug: () => {}, info: () => {}, warn: () => {} })
   onTestFinished(() => disconnect(redis))
   await awaitReady(redis, 10_000)
   const wires: Wire[] = Array.from({ length: lanes }, () => createWire(app.url))

@@ -30,10 +30,7 @@ test('the ids of jobs tell task, run and stem apart, and never look like an id o
 })
 
 const startSeals = async () => {
-  const redis = connectPatiently(
-    { name: 'a', url: inject('redisUrl') },
-    { debug: () => {}, info: () => {}, warn: () => {} },
-  )
+  const redis = connectPatiently({ url: inject('redisUrl') }, { debug: () => {}, info: () => {}, warn: () => {} })
   onTestFinished(() => disconnect(redis))
   await awaitReady(redis, 10_000)
   const prefix = `test-${randomUUID()}`

@@ -12,10 +12,7 @@ const OLD_REASON = 'data.vocal_separation_info: a shape that the version before 
 
 /** The system's quarantine, as any of its processes opens it. */
 const openQuarantine = async (env: Record<string, string>) => {
-  const redis = connectImpatiently(
-    { name: 'a', url: env.REDIS_URL ?? '' },
-    { debug: () => {}, info: () => {}, warn: () => {} },
-  )
+  const redis = connectImpatiently({ url: env.REDIS_URL ?? '' }, { debug: () => {}, info: () => {}, warn: () => {} })
   await once(redis, 'ready')
   const quarantine = createQuarantine({ redis, prefix: env.QUEUE_PREFIX ?? '', deadlineMs: 5000 })
   onTestFinished(async () => {

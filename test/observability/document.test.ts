@@ -13,7 +13,7 @@ const documentedFor = (app: string): string[] =>
     .map((row) => row?.[1] ?? '')
     .sort()
 
-/** What an app shows, in the same words. `shard` is there only where there are several, `le` in every histogram. */
+/** What an app shows, in the same words. `le` is there in every histogram. */
 const shownBy = async (app: App): Promise<string[]> => {
   const text = await (await fetch(`${app.url}/metrics`)).text()
   const names = [...text.matchAll(/^# TYPE (stemkeeper_\w+) /gm)].map(([, name]) => name)

@@ -38,11 +38,6 @@ const CANNOT_LIST =
   'Redis is away, so nothing can be listed right now. Files that were saved can still be opened by their links.'
 const REDIS_AWAY: Record<string, string> = { GET: CANNOT_LIST, HEAD: CANNOT_LIST }
 
-const wordsOf = (shard: string | undefined): string | undefined =>
-  shard === undefined
-    ? undefined
-    : `Redis is away for the shard ${shard}, to which this separation belongs. Its files that were saved can still be opened by their links.`
-
 const isForProgram = ({ url, headers }: FastifyRequest): boolean =>
   /^\/(queues\/)?api\//.test(url) || /^bearer /i.test(headers.authorization ?? '')
 
@@ -50,14 +45,9 @@ const isForProgram = ({ url, headers }: FastifyRequest): boolean =>
 export const sendError = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
   if (error instanceof QueueAwayError) {
     request.log.debug({ error: error.message }, 'request.without_redis')
-    return sendFailure(
-      request,
-      reply,
-      503,
-      wordsOf(error.shard) ??
-        REDIS_AWAY[request.method] ??
-        'Redis is away, so nothing can be done right now. Send it again in a while.',
-    )
+    const detail =
+      REDIS_AWAY[request.method] ?? 'Redis is away, so nothing can be done right now. Send it again in a while.'
+    return sendFailure(request, reply, 503, detail)
   }
   if (hasZodFastifySchemaValidationErrors(error)) {
     const errors = error.validation.map(({ instancePath, message }) => ({

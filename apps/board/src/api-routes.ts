@@ -6,7 +6,6 @@ import type { DocumentedApp } from './documented.ts'
 import type { Library } from './library.ts'
 import { commonProblems, problemResponse } from './problem.ts'
 import { separationEntrySchema, separationSchema, statusSchema } from './separation-schemas.ts'
-import { shardsAway, shardsAwaySchema } from './shards-away.ts'
 
 const LIMIT = 'must be a whole number from 1 to 200'
 
@@ -15,9 +14,7 @@ const listSchema = {
   description:
     'Follow `next_cursor` until it is null. A page may hold fewer than `limit`, or none, and have a next one. A walk misses ' +
     'no separation that was there, with this status, from its first page to its last; one that moves meanwhile may be shown ' +
-    'twice. Those that ended come first, the last one before the others, then those that have not; of several shards each page holds a part of each. A ' +
-    'shard that is away is left out of a page, which says so, and is gone on with once it is back; when only such are left, ' +
-    '`next_cursor` is null.',
+    'twice. The newest come first.',
   querystring: z.object({
     status: statusSchema.optional(),
     cursor: z
@@ -37,7 +34,6 @@ const listSchema = {
     200: z.object({
       separations: z.array(separationEntrySchema),
       next_cursor: z.string().nullable(),
-      shards_away: shardsAwaySchema,
     }),
     400: problemResponse('A status, cursor or limit that makes no sense; `errors` names it'),
     ...commonProblems,
@@ -66,8 +62,7 @@ export const addApiRoutes = (app: DocumentedApp, library: Library): void => {
   app.get('/api/separations', { schema: listSchema }, async (request, reply) => {
     const { status, cursor, limit } = request.query
     try {
-      const { away, ...step } = await library.walk(status, cursor, limit)
-      return { ...step, ...shardsAway(away) }
+      return await library.walk(status, cursor, limit)
     } catch (error) {
       if (!(error instanceof CursorError)) throw error
       const errors = [{ field: 'cursor', message: error.message }]

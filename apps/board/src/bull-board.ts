@@ -3,10 +3,7 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
 import type { BoardQueues } from '@stems/queue/board-queues'
 import type { FastifyInstance } from 'fastify'
-import { boardQueueName } from './job-href.ts'
 import { loosenForBullBoard } from './security-headers.ts'
-
-type BoardShard = { name: string; queues: BoardQueues; isReady: () => boolean }
 
 const BASE_PATH = '/queues'
 
@@ -18,11 +15,13 @@ const DESCRIPTIONS = {
   analyses: 'One job per separation whose stems are home: it looks at their audio. Nothing waits for it.',
 }
 
-/** Adds Bull Board for all queues of all shards that are there, to look at only: a stem retried there would leave its manifest behind. */
-export const addBullBoard = async (app: FastifyInstance, shards: readonly BoardShard[]): Promise<void> => {
+/** Adds Bull Board for all queues, read-only: a stem that is retried there would leave its manifest behind. */
+export const addBullBoard = async (app: FastifyInstance, queues: BoardQueues): Promise<void> => {
   const adapter = new LookOnlyAdapter().setBasePath(BASE_PATH)
   createBullBoard({
-    queues: shards.flatMap((shard) => NAMES.map((name) => adapterOf(name, shard, shards.length > 1))),
+    queues: NAMES.map(
+      (name) => new BullMQAdapter(queues[name], { readOnlyMode: true, description: DESCRIPTIONS[name] }),
+    ),
     serverAdapter: adapter,
     options: {
       uiConfig: {
@@ -41,18 +40,6 @@ export const addBullBoard = async (app: FastifyInstance, shards: readonly BoardS
 }
 
 const NAMES = ['separations', 'stems', 'quarantine', 'notifications', 'analyses'] as const
-
-// One that cannot be read would take the whole page with it.
-const adapterOf = (
-  name: (typeof NAMES)[number],
-  { name: shard, queues, isReady }: BoardShard,
-  areSeveral: boolean,
-): BullMQAdapter => {
-  const prefix = areSeveral ? boardQueueName('', shard) : ''
-  const adapter = new BullMQAdapter(queues[name], { readOnlyMode: true, description: DESCRIPTIONS[name], prefix })
-  if (areSeveral) adapter.setVisibilityGuard(isReady)
-  return adapter
-}
 
 // In its read-only mode its routes for changes are there all the same, and some answer 200 and do nothing.
 class LookOnlyAdapter extends FastifyAdapter {

@@ -10,15 +10,15 @@ type ChangesSince = (last: string | undefined) => Promise<LibraryChanges>
  * changed.
  */
 export const createChangeMemory = <Known>() => {
-  const lastOf = new Map<string, string | undefined>()
+  let lastSeen: string | undefined
   const known = new Map<string, Known>()
   let forgotten = 0 // counted up with each change: what was being read meanwhile may be old
 
   return {
-    /** Forgets what has changed in a shard, and all when nobody can say what has. */
-    forgetChanged: async (shard: string, changesSince: ChangesSince): Promise<void> => {
-      const { tasks, last } = await changesSince(lastOf.get(shard))
-      lastOf.set(shard, last)
+    /** Forgets what has changed, and all when the list of changes does not reach back far enough. */
+    forgetChanged: async (changesSince: ChangesSince): Promise<void> => {
+      const { tasks, last } = await changesSince(lastSeen)
+      lastSeen = last
       if (tasks === 'all' || known.size > MOST) known.clear()
       else for (const taskId of tasks) known.delete(taskId)
       if (tasks === 'all' || tasks.size > 0) forgotten++

@@ -1,6 +1,6 @@
 import { readEnvironment } from '@stems/config/environment'
 import { buyerVariables, providerProblems } from '@stems/config/provider-variables'
-import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { queuePrefix, redisProblems, redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { storeOptions, storeProblems, storeVariables } from '@stems/config/store-variables'
 import { tracingOptions, tracingVariables } from '@stems/config/tracing-variables'
 import { commonVariables, list, port, proxies } from '@stems/config/variables'
@@ -77,7 +77,7 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     ]
   })
   return {
-    redis: redisTargets(config),
+    redis: redisTarget(config),
     queuePrefix: queuePrefix(config),
     logLevel: config.LOG_LEVEL,
     tracing: tracingOptions(config, 'board'),

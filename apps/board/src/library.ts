@@ -1,16 +1,12 @@
 import type { Manifest } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { askShards } from '@stems/queue/ask-shards'
-import { LISTED_STATUSES, type ListedStatus } from '@stems/queue/library-notes'
-import { type LibraryItem, type LibraryPlace, newestFirst } from '@stems/queue/library-pages'
+import type { ListedStatus } from '@stems/queue/library-notes'
+import type { LibraryItem, LibraryPlace } from '@stems/queue/library-pages'
 import { type ListedSeparation, type Listing, QueueAwayError } from '@stems/queue/listing'
 import type { StemProgress as JobProgress, ProgressReader } from '@stems/queue/progress'
-import { createShardWalk } from '@stems/queue/shard-walk'
-import type { Shards } from '@stems/queue/shards'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import { type ChangeMemory, createChangeMemory } from './change-memory.ts'
-import { joinPages } from './join-pages.ts'
 import type { LibraryEntry, LibraryStem, StemProgress, WholeSeparation } from './separation-schemas.ts'
 
 type ManifestStem = Manifest['stems'][string]
@@ -26,7 +22,7 @@ export type LibraryView = {
   newer?: LibraryPlace | undefined
 }
 
-/** `newer`, `older`: where the pages beside this one begin. `away`: shards of which nothing is shown. */
+/** `newer`, `older`: where the pages beside this one begin. */
 export type LibraryPage = {
   separations: ShownEntry[]
   newer: LibraryPlace | undefined
@@ -34,19 +30,17 @@ export type LibraryPage = {
   counts: Record<ListedStatus, number>
   /** Is everything in the list that was there before it was kept? */
   isFilled: boolean
-  away: string[]
 }
 
 /** A step of a walk through all separations; `next_cursor` is null when all were shown. */
-export type LibraryStep = { separations: LibraryEntry[]; next_cursor: string | null; away: string[] }
+export type LibraryStep = { separations: LibraryEntry[]; next_cursor: string | null }
 
-type LibraryShard = {
-  name: string
+export type LibraryOptions = {
   listing: Pick<Listing, 'page' | 'walk' | 'find' | 'count' | 'isFilled' | 'changesSince' | 'correct'>
   progress: Pick<ProgressReader, 'read'>
+  store: StemStore
+  log: Log
 }
-
-export type LibraryOptions = { shards: Shards<LibraryShard>; store: StemStore; log: Log }
 
 const PAGE_LENGTH = 50
 const CERTAINLY_GONE_MS = 3600_000 // until then it may be a callback whose job is being made
@@ -55,9 +49,7 @@ const CERTAINLY_GONE_MS = 3600_000 // until then it may be a callback whose job 
  * The library of separations: the list says in what order to look, the queues know what runs, the store's manifests what has
  * come of it. What is shown is what the latter two say; where the list is not true, it is corrected.
  */
-export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
-  const areSeveral = shards.all.length > 1
-  const walk = createShardWalk(shards)
+export const createLibrary = ({ listing, progress, store, log }: LibraryOptions) => {
   const entries = createChangeMemory<ShownEntry>()
 
   const readManifest = (taskId: string): Promise<Manifest | undefined> =>
@@ -66,7 +58,7 @@ export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
       return undefined
     })
 
-  const readProgress = ({ progress }: LibraryShard, taskId: string): Promise<JobProgress[]> =>
+  const readProgress = (taskId: string): Promise<JobProgress[]> =>
     progress.read(taskId).then(
       (stems) => stems ?? [],
       (error: unknown) => {
@@ -75,25 +67,25 @@ export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
     )
 
   // Of one that has ended its manifest says all, of any other its job does.
-  const readItem = async (shard: LibraryShard, { taskId, status }: LibraryItem): Promise<ShownEntry | undefined> => {
+  const readItem = async ({ taskId, status }: LibraryItem): Promise<ShownEntry | undefined> => {
     const ended = isRunning({ status }) ? undefined : await readManifest(taskId)
     if (ended) return { ...toForgottenEntry(ended), progress: {} }
-    const listed = await shard.listing.find(taskId)
-    const stems = listed && isRunning(listed) ? await readProgress(shard, taskId) : []
+    const listed = await listing.find(taskId)
+    const stems = listed && isRunning(listed) ? await readProgress(taskId) : []
     const manifest = await readManifest(taskId) // last, so that no separation has ended without one
     const entry = listed ? toEntry(listed, manifest) : manifest && toForgottenEntry(manifest)
     return entry && { ...entry, progress: toProgress(stems) }
   }
 
-  const readEntry = async (shard: LibraryShard, item: LibraryItem): Promise<ShownEntry | undefined> => {
-    const entry = await readItem(shard, item)
+  const readEntry = async (item: LibraryItem): Promise<ShownEntry | undefined> => {
+    const entry = await readItem(item)
     const isGone = entry === undefined && Date.now() - item.at > CERTAINLY_GONE_MS && (await isNowhere(item.taskId))
     if (isGone || (entry && entry.status !== item.status)) {
-      await shard.listing
+      await listing
         .correct(item, entry?.status)
         .catch((error: Error) => log.debug({ taskId: item.taskId, error: error.message }, 'library.not_corrected'))
     }
-    return entry && { ...entry, ...(areSeveral ? { shard: shard.name } : {}) }
+    return entry
   }
 
   const isNowhere = (taskId: string): Promise<boolean> =>
@@ -102,48 +94,25 @@ export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
       () => false, // a store that is away says nothing
     )
 
-  // Since a shard was added or taken away, a task may be in another one than its own.
-  const findListed = async (taskId: string): Promise<{ shard: LibraryShard; listed: ListedSeparation } | undefined> => {
-    const own = shards.of(taskId)
-    const listed = await own.listing.find(taskId).catch((error: unknown) => {
-      throw areSeveral ? new QueueAwayError(error, own.name) : error
-    })
-    if (listed) return { shard: own, listed }
-    const others = shards.all.filter((shard) => shard !== own)
-    const found = await Promise.all(others.map(({ listing }) => listing.find(taskId).catch(() => undefined)))
-    const index = found.findIndex((one) => one !== undefined)
-    const shard = others[index]
-    return shard && { shard, listed: found[index] as ListedSeparation }
-  }
-
   const find = async (taskId: string): Promise<WholeSeparation | undefined> => {
     if (!taskIdSchema.safeParse(taskId).success) return undefined
-    const found = await findListed(taskId)
-    const stems = found ? await readProgress(found.shard, taskId) : []
+    const listed = await listing.find(taskId)
+    const stems = listed ? await readProgress(taskId) : []
     const manifest = await readManifest(taskId) // last, so that no separation has ended without one
-    const entry = found ? toEntry(found.listed, manifest) : manifest && toForgottenEntry(manifest)
-    const shard = found && areSeveral ? { shard: found.shard.name } : {}
-    return entry && { ...entry, ...shard, progress: toProgress(stems), manifest: manifest ?? null }
+    const entry = listed ? toEntry(listed, manifest) : manifest && toForgottenEntry(manifest)
+    return entry && { ...entry, progress: toProgress(stems), manifest: manifest ?? null }
   }
 
-  type ReadEntry = (shard: LibraryShard, item: LibraryItem) => Promise<ShownEntry | undefined>
+  type ReadEntry = (item: LibraryItem) => Promise<ShownEntry | undefined>
 
   const readPage = async (view: LibraryView, read: ReadEntry): Promise<LibraryPage> => {
-    const { answers, away } = await askShards(shards.all, async ({ listing }) => {
-      const [page, counts, isFilled] = await Promise.all([
-        listing.page({ ...view, limit: PAGE_LENGTH }),
-        listing.count(),
-        listing.isFilled(),
-      ])
-      return { page, counts, isFilled }
-    })
-    const { items, more } = joinPages(
-      answers.map(({ shard, answer }) => ({ ...answer.page, of: shard })),
-      view.newer ? 'newer' : 'older',
-      PAGE_LENGTH,
-    )
+    const [{ items, more }, counts, isFilled] = await Promise.all([
+      listing.page({ ...view, limit: PAGE_LENGTH }),
+      listing.count(),
+      listing.isFilled(),
+    ])
     if (view.newer && !more) return readPage({ ...view, newer: undefined }, read) // the first page is a full one
-    const entries = await Promise.all(items.map(({ of, ...item }) => read(of, item)))
+    const entries = await Promise.all(items.map(read))
     const exact = view.search && !view.older && !view.newer ? await findExact(view.search, view.of) : undefined
     const [first, last] = [items[0], items.at(-1)].map(
       (item): LibraryPlace | undefined => item && [item.at, item.taskId],
@@ -156,15 +125,13 @@ export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
       // A search whose time was up may show nothing, and go on all the same.
       newer: view.newer ? (first ?? more) : view.older && (first ?? view.older),
       older: view.newer ? (last ?? view.newer) : more,
-      counts: sumOf(answers.map(({ answer }) => answer.counts)),
-      isFilled: answers.every(({ answer }) => answer.isFilled),
-      away,
+      counts,
+      isFilled,
     }
   }
 
-  const forgetChanged = async <Known>(memory: ChangeMemory<Known>): Promise<void> => {
-    await askShards(shards.all, ({ name, listing }) => memory.forgetChanged(name, listing.changesSince))
-  }
+  const forgetChanged = <Known>(memory: ChangeMemory<Known>): Promise<void> =>
+    memory.forgetChanged(listing.changesSince)
 
   // Whoever has the whole id finds what the list does not know, too.
   const findExact = async (taskId: string, of: ListedStatus | undefined): Promise<ShownEntry | undefined> => {
@@ -176,41 +143,38 @@ export const createLibrary = ({ shards, store, log }: LibraryOptions) => {
     /**
      * A page of the list, newest first.
      *
-     * @throws {QueueAwayError} when all shards are away
+     * @throws {QueueAwayError}
      */
     page: (view: LibraryView): Promise<LibraryPage> => readPage(view, readEntry),
     /**
      * The same for those who look again and again: what has ended and did not change since is not read once more.
      *
-     * @throws {QueueAwayError} when all shards are away
+     * @throws {QueueAwayError}
      */
     pageAgain: async (view: LibraryView): Promise<LibraryPage> => {
       await forgetChanged(entries)
-      return readPage(view, (shard, item) => entries.remember(item.taskId, () => readEntry(shard, item), hasEnded))
+      return readPage(view, (item) => entries.remember(item.taskId, () => readEntry(item), hasEnded))
     },
     /** Has a memory of one's own forget what has changed. */
     forgetChanged,
     /**
-     * A step of a walk through all separations, or all of a status, newest first; of several shards a part each.
+     * A step of a walk through all separations, or all of a status, newest first.
      *
-     * @throws {QueueAwayError} when all shards are away
+     * @throws {QueueAwayError}
      * @throws {CursorError}
      */
     walk: async (status: ListedStatus | undefined, cursor: string | undefined, limit: number): Promise<LibraryStep> => {
-      const { items, next, away } = await walk(status, cursor, limit)
-      const inOrder = items.toSorted((a, b) => newestFirst(a.item, b.item))
-      const entries = await Promise.all(
-        inOrder.map(({ shard, item }) => readEntry(shards.get(shard) as LibraryShard, item)),
-      )
+      const { items, next } = await listing.walk(status, cursor, limit)
+      const entries = await Promise.all(items.map(readEntry))
       const fitting = entries
         .filter((entry) => entry !== undefined)
         .filter((entry) => status === undefined || entry.status === status)
-      return { separations: fitting.map(({ progress: _left, ...entry }) => entry), next_cursor: next, away }
+      return { separations: fitting.map(({ progress: _left, ...entry }) => entry), next_cursor: next }
     },
     /**
      * All that is known of a separation; `undefined` when neither queue nor store know it.
      *
-     * @throws {QueueAwayError} when the task's shard is away
+     * @throws {QueueAwayError}
      */
     find,
   }
@@ -222,11 +186,6 @@ const hasEnded = (entry: ShownEntry): boolean => !isRunning(entry)
 
 const withFirst = (entries: ShownEntry[], first: ShownEntry | undefined): ShownEntry[] =>
   first ? [first, ...entries.filter(({ task_id }) => task_id !== first.task_id)] : entries
-
-const sumOf = (all: Record<ListedStatus, number>[]): Record<ListedStatus, number> =>
-  Object.fromEntries(
-    LISTED_STATUSES.map((status) => [status, all.reduce((sum, counts) => sum + counts[status], 0)]),
-  ) as Record<ListedStatus, number>
 
 /** Is there an end to wait for? */
 export const isRunning = ({ status }: { status: ListedStatus }): boolean =>

@@ -1,6 +1,12 @@
 import { configOrExit } from '@stems/config/environment'
-import { createShardSubmitter } from '@stems/queue/shard-submitter'
-import { createShards } from '@stems/queue/shards'
+import { createBoardQueues } from '@stems/queue/board-queues'
+import { createFigures } from '@stems/queue/figures'
+import { createListing } from '@stems/queue/listing'
+import { createNotifications } from '@stems/queue/notifications'
+import { createProgressReader } from '@stems/queue/progress'
+import { createQuarantine } from '@stems/queue/quarantine'
+import { connectImpatiently, disconnect, isReady } from '@stems/queue/redis'
+import { createSubmitter } from '@stems/queue/submit'
 import { traceSubmitter } from '@stems/queue/traced-submitter'
 import { openStore } from '@stems/store/open-store'
 import { listenOrExit } from '@stems/telemetry/listen'
@@ -17,8 +23,8 @@ import { createQuarantineDesk } from './quarantine-desk.ts'
 import { announceRandomPassword } from './random-password.ts'
 import { createReplay } from './replay-route.ts'
 import { createServer } from './server.ts'
-import { openShard } from './shard.ts'
 
+const REDIS_DEADLINE_MS = 1500 // a page that says that Redis is away comes within 2 s
 const SHUTDOWN_LIMIT_MS = 10_000
 
 const config = configOrExit(() => readConfig(process.env))
@@ -31,40 +37,37 @@ const admin: Login = {
 
 const tracing = await startTracing(config.tracing, log)
 const store = await openStore(config.storeUrl, config.storeOptions)
-const shards = createShards(config.redis, (target) =>
-  openShard({
-    target,
-    prefix: config.queuePrefix,
-    telemetry: tracing?.telemetry,
-    log: config.redis.length > 1 ? log.child({ shard: target.name }) : log,
-  }),
-)
-const submitter = traceSubmitter(createShardSubmitter(shards), tracing?.tracer.task)
+const redis = connectImpatiently(config.redis, log)
+const queue = { redis, prefix: config.queuePrefix, deadlineMs: REDIS_DEADLINE_MS }
+const listing = createListing(queue)
+const progress = createProgressReader(redis, config.queuePrefix)
+const queues = createBoardQueues(queue)
+const ownSubmitter = createSubmitter({ ...queue, telemetry: tracing?.telemetry })
+const submitter = traceSubmitter(ownSubmitter, tracing?.tracer.task)
+const quarantine = createQuarantine(queue)
+const notifications = createNotifications(queue)
+const figures = createFigures(queue)
 const openShop = async (shop: Shop) => {
   const { createBuying } = await import('./buying.ts') // with the client that asks the provider: nobody else here asks anybody
-  return createBuying({
-    ...shards.of('purchases').room,
-    shop,
-    expect: submitter.expect,
-    turns: shards.of('limits').room,
-  })
+  return createBuying({ ...queue, shop, expect: submitter.expect, turns: queue })
 }
 const buying = config.shop && (await openShop(config.shop))
 const server = await createServer({
   logins: config.viewer ? [admin, config.viewer] : [admin],
   apiKeys: config.apiKeys,
   trustedProxies: config.trustedProxies,
-  library: createLibrary({ shards, store, log }),
-  quarantine: createQuarantineDesk(shards.all, submitter),
-  notifications: createNotificationDesk(shards.all),
-  overview: createOverview(shards.all),
+  library: createLibrary({ listing, progress, store, log }),
+  quarantine: createQuarantineDesk(quarantine, submitter),
+  notifications: createNotificationDesk(notifications),
+  overview: createOverview(figures),
   replay: createReplay(submitter, store),
   registering: {
     expect: (taskId) => submitter.expect(taskId, async () => (await store.readManifest(taskId))?.status === 'complete'),
     purchase: buying?.purchase,
   },
   store,
-  shards: shards.all,
+  queues,
+  isReady: () => isReady(redis),
   log,
 })
 await listenOrExit(server, { host: config.host, port: config.port, variable: 'PORT' }, log)
@@ -72,6 +75,7 @@ await listenOrExit(server, { host: config.host, port: config.port, variable: 'PO
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
   buying?.close()
-  await Promise.all(shards.all.map((shard) => shard.close()))
+  for (const each of [queues, listing, progress, ownSubmitter, quarantine, notifications, figures]) await each.close()
+  disconnect(redis)
   await tracing?.close()
 })

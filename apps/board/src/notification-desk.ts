@@ -1,15 +1,4 @@
-import { askShards } from '@stems/queue/ask-shards'
-import {
-  byStateAndAge,
-  type ListedNotification,
-  type NotificationState,
-  type Notifications,
-  type SendAgainAnswer,
-} from '@stems/queue/notifications'
-import { partLength } from './page-parts.ts'
-
-/** A notification; `shard` where there are several. */
-export type ShownNotification = ListedNotification & { shard?: string }
+import type { ListedNotification, NotificationState, Notifications } from '@stems/queue/notifications'
 
 export type NotificationsPage = {
   page: number
@@ -17,74 +6,46 @@ export type NotificationsPage = {
   /** All that the page is a part of. */
   total: number
   counts: Record<NotificationState, number>
-  notifications: ShownNotification[]
-  /** Shards of which nothing is shown. */
-  away: string[]
+  notifications: ListedNotification[]
 }
 
 const PAGE_LENGTH = 50
 
-type Notified = { name: string; notifications: Pick<Notifications, 'list' | 'sendAgain' | 'sendFailedAgain'> }
-
-/** What can be done with the notifications at the board: look at them, and have them sent again. */
-export const createNotificationDesk = (shards: readonly Notified[]) => ({
+/** What the board does with the notifications: shows them, and sends them again. */
+export const createNotificationDesk = ({
+  list,
+  sendAgain,
+  sendFailedAgain,
+}: Pick<Notifications, 'list' | 'sendAgain' | 'sendFailedAgain'>) => ({
   /**
-   * One page: what failed, then what waits, then what was delivered; the newest of each first. Of several shards a part each.
+   * One page: what failed, then what waits, then what was delivered; the newest of each first.
    *
    * @param state only those in this state
    * @param page from 1
-   * @throws {QueueAwayError} when all are away
+   * @throws {QueueAwayError}
    */
   page: async (state: NotificationState | undefined, page: number): Promise<NotificationsPage> => {
-    const length = partLength(PAGE_LENGTH, shards)
-    const { answers, away } = await askShards(shards, ({ notifications }) =>
-      notifications.list(state, (page - 1) * length, length),
-    )
-    const counts = { failed: 0, waiting: 0, delivered: 0 }
-    for (const { answer } of answers) {
-      for (const [name, count] of Object.entries(answer.counts)) counts[name as NotificationState] += count
-    }
-    const shown = answers.flatMap(({ shard, answer }) =>
-      answer.notifications.map((one): ShownNotification => (shards.length > 1 ? { ...one, shard: shard.name } : one)),
-    )
-    return {
-      page,
-      pages: Math.max(1, ...answers.map(({ answer }) => Math.ceil(totalOf(answer.counts, state) / length))),
-      total: totalOf(counts, state),
-      counts,
-      notifications: shards.length > 1 ? shown.sort(byStateAndAge) : shown,
-      away,
-    }
+    const { counts, notifications } = await list(state, (page - 1) * PAGE_LENGTH, PAGE_LENGTH)
+    const total = state ? counts[state] : Object.values(counts).reduce((sum, count) => sum + count, 0)
+    return { page, pages: Math.max(1, Math.ceil(total / PAGE_LENGTH)), total, counts, notifications }
   },
   /**
-   * Sends one again, or now, in whatever shard it is.
+   * Sends one again, or now.
    *
-   * @throws {QueueAwayError} when it is in none that is there, and one is away
+   * @throws {QueueAwayError}
    */
-  sendAgain: async (id: string): Promise<SendAgainAnswer> => {
-    const results = await Promise.allSettled(shards.map(({ notifications }) => notifications.sendAgain(id)))
-    for (const result of results) {
-      if (result.status === 'fulfilled' && result.value !== 'unknown') return result.value
-    }
-    for (const result of results) if (result.status === 'rejected') throw result.reason
-    return 'unknown'
-  },
+  sendAgain,
   /**
    * Sends all again that failed.
    *
-   * @returns how many, and the shards of which not all were
-   * @throws {QueueAwayError} when all are away; some may be sent again by then
+   * @returns how many
+   * @throws {QueueAwayError} some may be sent again by then
    */
-  sendFailedAgain: async (): Promise<{ sent: number; away: string[] }> => {
+  sendFailedAgain: async (): Promise<number> => {
     let sent = 0
-    const { away } = await askShards(shards, async ({ notifications }) => {
-      for await (const _ of notifications.sendFailedAgain()) sent++
-    })
-    return { sent, away }
+    for await (const _ of sendFailedAgain()) sent++
+    return sent
   },
 })
 
 export type NotificationDesk = ReturnType<typeof createNotificationDesk>
-
-const totalOf = (counts: Record<NotificationState, number>, state: NotificationState | undefined): number =>
-  state ? counts[state] : Object.values(counts).reduce((sum, count) => sum + count, 0)

@@ -7,7 +7,6 @@ import type { NotificationDesk } from './notification-desk.ts'
 import { readPageNumber } from './page-number.ts'
 import { notificationsPage } from './pages/notifications-page.ts'
 import { actionProblems, commonProblems, problemResponse } from './problem.ts'
-import { shardsAway, shardsAwaySchema } from './shards-away.ts'
 
 const stateSchema = z
   .enum(NOTIFICATION_STATES)
@@ -46,7 +45,6 @@ const listSchema = {
       total: z.number().int(),
       counts: z.object({ failed: z.number().int(), waiting: z.number().int(), delivered: z.number().int() }),
       notifications: z.array(notificationSchema),
-      shards_away: shardsAwaySchema,
     }),
     400: problemResponse('A page or state that makes no sense; `errors` names it'),
     ...commonProblems,
@@ -55,7 +53,7 @@ const listSchema = {
 
 const sendAllSchema = {
   summary: 'Sends all notifications again that failed',
-  response: { 200: z.object({ sent_again: z.number().int(), shards_away: shardsAwaySchema }), ...actionProblems },
+  response: { 200: z.object({ sent_again: z.number().int() }), ...actionProblems },
 }
 
 const sendOneSchema = {
@@ -90,7 +88,7 @@ export const addNotificationsPage = (app: FastifyInstance, desk: NotificationDes
   }
   const changes = { config: { changes: true } }
   app.post('/notifications/replay', changes, async (request, reply) => {
-    const { sent } = await sendAll(desk, request)
+    const sent = await sendAll(desk, request)
     return reply.redirect(`/notifications?sent_again=${sent}`, 303)
   })
   app.post<{ Params: { id: string } }>('/notifications/:id/replay', changes, async (request, reply) => {
@@ -103,14 +101,13 @@ export const addNotificationsPage = (app: FastifyInstance, desk: NotificationDes
 export const addNotificationsRoutes = (app: DocumentedApp, desk: NotificationDesk): void => {
   app.get('/api/notifications', { schema: listSchema }, async (request) => {
     const { state, page } = request.query
-    const { away, ...shown } = await desk.page(state, page)
-    return { ...shown, notifications: shown.notifications.map(toApi), ...shardsAway(away) }
+    const shown = await desk.page(state, page)
+    return { ...shown, notifications: shown.notifications.map(toApi) }
   })
   const changes = { config: { changes: true } }
-  app.post('/api/notifications/replay', { schema: sendAllSchema, ...changes }, async (request) => {
-    const { sent, away } = await sendAll(desk, request)
-    return { sent_again: sent, ...shardsAway(away) }
-  })
+  app.post('/api/notifications/replay', { schema: sendAllSchema, ...changes }, async (request) => ({
+    sent_again: await sendAll(desk, request),
+  }))
   app.post('/api/notifications/:id/replay', { schema: sendOneSchema, ...changes }, async (request, reply) => {
     const refusal = await sendOne(desk, request)
     if (refusal) return sendFailure(request, reply, ...refusal)
@@ -118,10 +115,10 @@ export const addNotificationsRoutes = (app: DocumentedApp, desk: NotificationDes
   })
 }
 
-const sendAll = async (desk: NotificationDesk, request: FastifyRequest): Promise<{ sent: number; away: string[] }> => {
-  const answer = await desk.sendFailedAgain()
-  request.log.info({ ...answer }, 'notifications.sent_again')
-  return answer
+const sendAll = async (desk: NotificationDesk, request: FastifyRequest): Promise<number> => {
+  const sent = await desk.sendFailedAgain()
+  request.log.info({ sent }, 'notifications.sent_again')
+  return sent
 }
 
 /** @returns the status and the words of a refusal, where there is one */

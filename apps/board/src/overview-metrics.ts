@@ -1,11 +1,9 @@
 import { TROUBLES } from '@stems/domain/presence'
 import { QueueAwayError } from '@stems/queue/listing'
-import { addShardGauge } from '@stems/telemetry/shard-gauge'
+import { addRedisGauge } from '@stems/telemetry/redis-gauge'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ReadOverview } from './overview.ts'
 import type { Overview } from './overview-schema.ts'
-
-type Shard = { name: string; isReady: () => boolean }
 
 /** One figure, or several that a label tells apart. */
 type Figure = { name: string; help: string } & (
@@ -14,10 +12,10 @@ type Figure = { name: string; help: string } & (
 )
 
 /** The figures of the overview for Prometheus, read when somebody looks; and those of the board's own process. */
-export const createOverviewMetrics = (readOverview: ReadOverview, shards: readonly Shard[]) => {
+export const createOverviewMetrics = (readOverview: ReadOverview, isReady: () => boolean) => {
   const ownProcess = new Registry()
   collectDefaultMetrics({ register: ownProcess })
-  addShardGauge(ownProcess, shards, shards.length > 1)
+  addRedisGauge(ownProcess, isReady)
   return {
     contentType: ownProcess.contentType,
     /** The figures as text. While Redis is away those that come from there are left out: none is better than an old one. */
@@ -93,13 +91,13 @@ const FIGURES: Figure[] = [
   { name: 'quarantined_payloads', help: 'Payloads in quarantine', of: ({ quarantined }) => quarantined },
   {
     name: 'oldest_waiting_seconds',
-    help: 'For how long the next job in turn has been waiting; of several shards the longest',
+    help: 'For how long the next job in turn has been waiting',
     label: 'queue',
     of: (overview) => overview.oldest_waiting_seconds,
   },
   {
     name: 'waiting_seconds',
-    help: 'Seconds of work that waits for workers, at their recent rate; of several shards the longest',
+    help: 'Seconds of work that waits for workers, at their recent rate',
     label: 'queue',
     of: (overview) => overview.waiting_seconds,
   },

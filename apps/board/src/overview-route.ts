@@ -12,7 +12,7 @@ const schema = {
   summary: 'Tells how the whole system stands',
   description:
     'What arrives, waits, runs and fails, now and in each minute of the last six hours; who is alive, and what he does right ' +
-    'now. A shard that is away is not in the figures. `/metrics` shows those of now to Prometheus, to a key as well.',
+    'now. `/metrics` shows those of now to Prometheus, to a key as well.',
   response: { 200: overviewSchema, ...commonProblems },
 }
 

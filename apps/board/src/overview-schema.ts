@@ -1,6 +1,5 @@
 import { TROUBLES } from '@stems/domain/presence'
 import { z } from 'zod'
-import { shardsAwaySchema } from './shards-away.ts'
 
 const count = () => z.number().int()
 const seconds = () => z.number()
@@ -29,7 +28,6 @@ const workerSchema = z.object({
   pid: count(),
   version: z.string(),
   started_at: z.iso.datetime(),
-  shards: z.array(z.string()).describe('Names of the Redis that it serves'),
   leaving: z.boolean().describe('It has been told to end, and lets what runs come to its end'),
   concurrency: count().describe('Stems that it takes at once'),
   stems_running: count(),
@@ -93,7 +91,6 @@ export const overviewSchema = z.object({
   workers: z.array(workerSchema),
   ingresses: z.array(ingressSchema),
   minutes: minutesSchema,
-  shards_away: shardsAwaySchema,
 })
 
 export type Overview = z.infer<typeof overviewSchema>

@@ -1,4 +1,5 @@
 import { taskIdSchema } from '@stems/domain/task-id'
+import type { QuarantineEntry } from '@stems/queue/quarantine'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { sendFailure, sendPage } from './answers.ts'
@@ -6,8 +7,7 @@ import type { DocumentedApp } from './documented.ts'
 import { readPageNumber } from './page-number.ts'
 import { quarantinePage } from './pages/quarantine-page.ts'
 import { actionProblems, commonProblems, problemResponse } from './problem.ts'
-import type { HeldEntry, QuarantineDesk } from './quarantine-desk.ts'
-import { shardsAway, shardsAwaySchema } from './shards-away.ts'
+import type { QuarantineDesk, ReleaseCounts } from './quarantine-desk.ts'
 
 const count = z
   .string()
@@ -39,7 +39,6 @@ const listSchema = {
       pages: z.number().int(),
       total: z.number().int(),
       entries: z.array(entrySchema),
-      shards_away: shardsAwaySchema,
     }),
     400: problemResponse('A page that makes no sense'),
     ...commonProblems,
@@ -55,7 +54,6 @@ const releaseAllSchema = {
         duplicate: z.number(),
         unreadable: z.number(),
         unconfirmed: z.number(),
-        shards_away: shardsAwaySchema,
       })
       .describe('How many came to which end; `unreadable` and `unconfirmed` ones stay'),
     404: problemResponse('The quarantine holds nothing of this task'),
@@ -76,7 +74,7 @@ export const addQuarantinePage = (app: FastifyInstance, desk: QuarantineDesk): v
       const released = await release(desk, request)
       if (!released) return sendFailure(request, reply, 404, NOT_HELD)
       return reply.redirect(
-        `/quarantine?${new URLSearchParams(Object.entries(released.counts).map(([name, n]): [string, string] => [name, `${n}`]))}`,
+        `/quarantine?${new URLSearchParams(Object.entries(released).map(([name, n]): [string, string] => [name, `${n}`]))}`,
         303,
       )
     })
@@ -86,38 +84,34 @@ export const addQuarantinePage = (app: FastifyInstance, desk: QuarantineDesk): v
 /** Adds the quarantine for programs. */
 export const addQuarantineRoutes = (app: DocumentedApp, desk: QuarantineDesk): void => {
   app.get('/api/quarantine', { schema: listSchema }, async (request) => {
-    const { away, ...held } = await desk.page(request.query.page)
-    return { ...held, entries: held.entries.map(toApi), ...shardsAway(away) }
+    const held = await desk.page(request.query.page)
+    return { ...held, entries: held.entries.map(toApi) }
   })
   const changes = { config: { changes: true } }
   app.post('/api/quarantine/release', { schema: releaseAllSchema, ...changes }, async (request, reply) => {
     const released = await release(desk, request)
-    return released ? toReleased(released) : sendFailure(request, reply, 404, NOT_HELD)
+    return released ?? sendFailure(request, reply, 404, NOT_HELD)
   })
   app.post('/api/quarantine/:taskId/release', { schema: releaseOneSchema, ...changes }, async (request, reply) => {
     const released = await release(desk, request)
-    return released ? toReleased(released) : sendFailure(request, reply, 404, NOT_HELD)
+    return released ?? sendFailure(request, reply, 404, NOT_HELD)
   })
 }
 
-type Outcome = Awaited<ReturnType<QuarantineDesk['release']>>
-
 /** `undefined` when the task that is named has nothing in quarantine. */
-const release = async (desk: QuarantineDesk, request: FastifyRequest): Promise<Outcome | undefined> => {
+const release = async (desk: QuarantineDesk, request: FastifyRequest): Promise<ReleaseCounts | undefined> => {
   const { taskId } = (request.params ?? {}) as { taskId?: string }
   if (taskId !== undefined && !taskIdSchema.safeParse(taskId).success) return undefined
-  const { counts, away } = await desk.release(taskId)
+  const counts = await desk.release(taskId)
   const tried = Object.values(counts).reduce((sum, n) => sum + n, 0)
-  if (taskId !== undefined && tried === 0 && away.length === 0) return undefined
+  if (taskId !== undefined && tried === 0) return undefined
   request.log.info({ taskId, ...counts }, 'quarantine.released')
-  return { counts, away }
+  return counts
 }
-
-const toReleased = ({ counts, away }: Outcome) => ({ ...counts, ...shardsAway(away) })
 
 const NOT_HELD = 'The quarantine holds nothing of this task.'
 
-const toApi = ({ id, kind = 'shape', taskId, reason, receivedAt, payload }: HeldEntry) => ({
+const toApi = ({ id, kind = 'shape', taskId, reason, receivedAt, payload }: QuarantineEntry) => ({
   id,
   kind,
   task_id: taskId,

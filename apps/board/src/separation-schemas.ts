@@ -32,7 +32,6 @@ export const separationEntrySchema = z.object({
     .describe('Stems that have come to an end, saved or not, of all that have a link'),
   stems: z.record(z.string(), stemSchema),
   manifest_url: z.string().nullable().describe('Where manifest.json can be fetched, once it is there'),
-  shard: z.string().optional().describe('Where there are several: the one whose queue knows it'),
 })
 
 export const progressSchema = z.object({

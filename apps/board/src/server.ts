@@ -44,13 +44,15 @@ export type ServerOptions = {
   /** How events are sent; the usual ones where they are left out. */
   eventLimits?: EventLimits
   store: StemStore
-  shards: readonly { name: string; queues: BoardQueues; isReady: () => boolean }[]
+  queues: BoardQueues
+  /** Is Redis connected? */
+  isReady: () => boolean
   log: Log
 }
 
 /** The HTTP server, not yet listening. */
 export const createServer = async (options: ServerOptions) => {
-  const { logins, apiKeys, trustedProxies, library, quarantine, replay, registering, store, shards, log } = options
+  const { logins, apiKeys, trustedProxies, library, quarantine, replay, registering, store, isReady, log } = options
   const app: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -75,7 +77,7 @@ export const createServer = async (options: ServerOptions) => {
   await addLogin(app, logins, apiKeys)
   addActionGuard(app)
   leaveNoConnectionBehind(app)
-  addOpenHealthRoutes(app, () => shards.some(({ isReady }) => isReady()))
+  addOpenHealthRoutes(app, isReady)
   addAssetsRoute(app)
   const streams = createEventStreams(app, options.eventLimits)
   addLibraryRoute(app, streams, library, quarantine)
@@ -84,7 +86,7 @@ export const createServer = async (options: ServerOptions) => {
   addReplayButton(app, replay)
   addQuarantinePage(app, quarantine)
   addNotificationsPage(app, options.notifications)
-  addOverviewPage(app, streams, options.overview, createOverviewMetrics(options.overview, shards))
+  addOverviewPage(app, streams, options.overview, createOverviewMetrics(options.overview, isReady))
   await addDocumentedRoutes(app, (api) => {
     addApiRoutes(api, library)
     addRegisterRoute(api, registering)
@@ -96,7 +98,7 @@ export const createServer = async (options: ServerOptions) => {
     addFilesRoute(api, store)
     addZipRoute(api, store, log)
   })
-  await addBullBoard(app, shards)
+  await addBullBoard(app, options.queues)
   return app
 }
 

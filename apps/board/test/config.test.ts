@@ -7,7 +7,7 @@ import { announceRandomPassword } from '../src/random-password.ts'
 
 test('nothing needs to be set', () => {
   expect(readConfig({})).toEqual({
-    redis: [{ name: '127.0.0.1:6379/0', url: 'redis://127.0.0.1:6379', minReplicas: 0 }],
+    redis: { url: 'redis://127.0.0.1:6379', minReplicas: 0 },
     apiKeys: [],
     queuePrefix: 'stemkeeper',
     logLevel: 'info',

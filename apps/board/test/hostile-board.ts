@@ -57,7 +57,7 @@ const noteHostileProcesses = async ({ redis, prefix }: TestBoard): Promise<void>
   const stem = { taskId: HOSTILE, stem: HOSTILE, bytes: 1, total: null, since: about.startedAt }
   const worker = {
     ...about,
-    ...{ app: 'worker', id: 'w', shards: [HOSTILE, 'b'], isLeaving: true, concurrency: 8 },
+    ...{ app: 'worker', id: 'w', isLeaving: true, concurrency: 8 },
     ...{ stemsRunning: 1, stems: [stem], separationsRunning: 1, separations: [HOSTILE] },
     troubles: [{ kind: 'provider', message: HOSTILE }],
   }

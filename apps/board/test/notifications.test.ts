@@ -24,7 +24,7 @@ const startBoard = async (redisUrl = inject('redisUrl')) => {
     ...{ REDIS_URL: redisUrl, QUEUE_PREFIX: prefix, STORE_URL: `file:${folder}`, API_KEYS: KEY },
     ...{ BOARD_PASSWORD: 'admin-password', BOARD_VIEWER_PASSWORD: 'viewer-password' },
   })
-  const redis = connectPatiently({ name: 'a', url: redisUrl }, SILENT)
+  const redis = connectPatiently({ url: redisUrl }, SILENT)
   if (redis.status !== 'ready') await once(redis, 'ready')
   const announcer = createAnnouncer({ redis, prefix })
   onTestFinished(async () => {

@@ -9,7 +9,7 @@ import { startBoard } from './start-board.ts'
 import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
 
 const openRedis = async (url: string) => {
-  const redis = connectImpatiently({ name: 'a', url }, { debug: () => {}, info: () => {}, warn: () => {} })
+  const redis = connectImpatiently({ url }, { debug: () => {}, info: () => {}, warn: () => {} })
   await once(redis, 'ready')
   onTestFinished(() => disconnect(redis))
   // A hash is read field by field: its dump has another order once Redis has moved it, which it does while it is read.

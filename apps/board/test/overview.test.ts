@@ -1,13 +1,7 @@
-import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import type { IngressNote, WorkerNote } from '@stems/domain/presence'
-import { createFigures } from '@stems/queue/figures'
 import { minuteKeys } from '@stems/queue/minutes'
-import { connectImpatiently, disconnect } from '@stems/queue/redis'
-import { createLog } from '@stems/telemetry/log'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { type RedisServer, startRedisServer } from '../../../test/support/redis-server.ts'
-import { createOverview } from '../src/overview.ts'
+import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { type Overview, overviewSchema } from '../src/overview-schema.ts'
 import { layout } from '../src/pages/layout.ts'
 import { overviewPage as overviewLayout } from '../src/pages/overview-page.ts'
@@ -21,7 +15,7 @@ const IN_AN_HOUR = Date.now() + 3600_000 // so that they stay alive for as long 
 const STARTED = new Date(Date.now() - 60_000).toISOString()
 
 const workerNote = (id: string, more: Partial<WorkerNote> = {}): WorkerNote => ({
-  ...{ app: 'worker', id, host: `host-${id}`, pid: 7, version: '1.2.3', startedAt: STARTED, shards: ['a'] },
+  ...{ app: 'worker', id, host: `host-${id}`, pid: 7, version: '1.2.3', startedAt: STARTED },
   ...{ isLeaving: false, concurrency: 8, stemsRunning: 0, stems: [], separationsRunning: 0, separations: [] },
   troubles: [],
   ...more,
@@ -140,52 +134,6 @@ test('while Redis is away there is no overview, and the metrics show nothing ins
   await expect.poll(async () => (await board.get('/overview')).status).toBe(200)
 })
 
-const openShard = async (name: string, server: RedisServer, prefix: string) => {
-  const redis = connectImpatiently({ name, url: server.url }, createLog('test', 'silent'))
-  await once(redis, 'ready')
-  const figures = createFigures({ redis, prefix, deadlineMs: 1500 })
-  onTestFinished(async () => {
-    await figures.close()
-    disconnect(redis)
-  })
-  return { name, redis, figures, prefix }
-}
-
-test('several shards are added up, who serves both counts once, and one that is away is named', async () => {
-  const servers = await Promise.all([startRedisServer(), startRedisServer()])
-  for (const server of servers) onTestFinished(server.close)
-  const prefix = `test-${randomUUID()}`
-  const [a, b] = await Promise.all([openShard('a', servers[0], prefix), openShard('b', servers[1], prefix)])
-  const readOverview = createOverview([a, b])
-  const both = workerNote('both', { shards: ['a', 'b'] })
-  const earlier = { ...both, stemsRunning: 5 }
-  await a.redis.hset(`${prefix}:presence`, 'both', `${IN_AN_HOUR - 5000} ${JSON.stringify(earlier)}`)
-  await note(b, both, workerNote('only-b', { shards: ['b'] }), ingressNote('first', 2, 30))
-  const minute = `${Math.floor(Date.now() / 60_000)}`
-  for (const { redis } of [a, b]) await redis.hincrby(minuteKeys(prefix).arrived, minute, 3)
-
-  const sum = ({ minutes }: Overview) => minutes.arrived.reduce<number>((total, each) => total + (each ?? 0), 0)
-  const whole = await readOverview()
-  expect(whole.workers.map(({ host, stems_running }) => [host, stems_running])).toEqual([
-    ['host-both', 0],
-    ['host-only-b', 0],
-  ])
-  expect(sum(whole)).toBe(6)
-  expect(whole).not.toHaveProperty('shards_away')
-  expect(overviewPage(whole)).toContain('serves a, b')
-
-  await servers[0].kill()
-  await expect.poll(async () => (await readOverview()).shards_away).toEqual(['a'])
-  const part = await readOverview()
-  expect(part.workers).toHaveLength(2)
-  expect(sum(part)).toBe(3)
-  const page = overviewPage(part)
-  expect(page).toContain('Redis is away for the shard a.')
-  expect(page).not.toContain('Nothing is wrong.')
-  await servers[1].kill()
-  await expect.poll(() => readOverview().catch((error: Error) => error.name)).toBe('QueueAwayError')
-})
-
 const CALM: Overview = {
   at: new Date().toISOString(),
   separations: { waiting: 0, running: 0, delayed: 0, failed: 0 },
@@ -197,7 +145,7 @@ const CALM: Overview = {
   spool: { callbacks: 0, bytes: 0, oldest_seconds: 0 },
   workers: [
     {
-      ...{ host: 'host', pid: 1, version: '1.2.3', started_at: STARTED, shards: ['a'], leaving: false, concurrency: 8 },
+      ...{ host: 'host', pid: 1, version: '1.2.3', started_at: STARTED, leaving: false, concurrency: 8 },
       ...{ stems_running: 0, stems: [], separations_running: 0, separations: [], troubles: [] },
     },
   ],

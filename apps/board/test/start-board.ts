@@ -1,13 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { createBoardQueues } from '@stems/queue/board-queues'
+import { createFigures } from '@stems/queue/figures'
 import { createLibraryFill } from '@stems/queue/library-fill'
 import { createLibraryNotes, libraryKeys } from '@stems/queue/library-notes'
-import { createShards } from '@stems/queue/shards'
+import { createListing } from '@stems/queue/listing'
+import { createNotifications } from '@stems/queue/notifications'
+import { createProgressReader } from '@stems/queue/progress'
+import { createQuarantine } from '@stems/queue/quarantine'
+import { awaitReady, connectImpatiently, disconnect, isReady } from '@stems/queue/redis'
+import { createSubmitter } from '@stems/queue/submit'
 import { createFileStore } from '@stems/store/file-store'
 import { createLog } from '@stems/telemetry/log'
 import type { FastifyInstance } from 'fastify'
@@ -20,7 +26,6 @@ import { createQuarantineDesk } from '../src/quarantine-desk.ts'
 import type { Purchase } from '../src/register-route.ts'
 import { createReplay } from '../src/replay-route.ts'
 import { createServer } from '../src/server.ts'
-import { openShard } from '../src/shard.ts'
 
 export const LOGIN: Login = { user: 'admin', password: 'pässword: with colons', role: 'admin' }
 export const VIEWER: Login = { user: 'viewer', password: 'only for looking', role: 'viewer' }
@@ -59,10 +64,16 @@ export const startBoard = async (
   })
   const log = createLog('board', 'debug', destination)
   const store = createFileStore(root)
-  const shards = createShards([{ name: 'a', url: redisUrl }], (target) => openShard({ target, prefix, log }))
-  const { room, queues, submitter, quarantine } = shards.of('any')
-  const { redis } = room
-  const library = createLibrary({ shards, store, log })
+  const redis = connectImpatiently({ url: redisUrl }, log)
+  const queue = { redis, prefix, deadlineMs: 1500 }
+  const [listing, progress] = [createListing(queue), createProgressReader(redis, prefix)]
+  const [queues, submitter] = [createBoardQueues(queue), createSubmitter(queue)]
+  const [quarantine, notifications, figures] = [
+    createQuarantine(queue),
+    createNotifications(queue),
+    createFigures(queue),
+  ]
+  const library = createLibrary({ listing, progress, store, log })
   const { watch, routes } = watchRoutes()
   subscribe('fastify.initialization', watch)
   const server = await createServer({
@@ -70,22 +81,24 @@ export const startBoard = async (
     apiKeys,
     trustedProxies,
     library,
-    quarantine: createQuarantineDesk(shards.all, submitter),
-    notifications: createNotificationDesk(shards.all),
-    overview: createOverview(shards.all),
+    quarantine: createQuarantineDesk(quarantine, submitter),
+    notifications: createNotificationDesk(notifications),
+    overview: createOverview(figures),
     replay: createReplay(submitter, store),
     registering: { expect: submitter.expect, purchase },
     eventLimits,
     store,
-    shards: shards.all,
+    queues,
+    isReady: () => isReady(redis),
     log,
   }).finally(() => unsubscribe('fastify.initialization', watch))
   const origin = await server.listen({ host: '127.0.0.1', port: 0 })
-  if (!redisIsAway && redis.status !== 'ready') await once(redis, 'ready')
+  if (!redisIsAway) await awaitReady(redis, 20_000)
   if (!redisIsAway && isFilled) await fillLibrary(redis, prefix)
   onTestFinished(async () => {
     await server.close()
-    await shards.of('any').close()
+    for (const each of [listing, progress, queues, submitter, quarantine, notifications, figures]) await each.close()
+    disconnect(redis)
     await rm(root, { recursive: true, force: true })
   })
   return {

@@ -25,7 +25,7 @@ export const separationOf = (taskId: string, stems: Record<string, string | null
 
 /** The way into the queue. */
 export const startSubmitter = (board: TestBoard, redisUrl: string) => {
-  const redis = connectImpatiently({ name: 'a', url: redisUrl }, createLog('test', 'silent'))
+  const redis = connectImpatiently({ url: redisUrl }, createLog('test', 'silent'))
   const ready = new Promise<void>((resolve) => redis.once('ready', resolve))
   const submitter = createSubmitter({ redis, prefix: board.prefix, deadlineMs: 5000 })
   onTestFinished(async () => {
@@ -46,7 +46,7 @@ export const startSubmitter = (board: TestBoard, redisUrl: string) => {
  */
 export const startWorker = (board: TestBoard, redisUrl: string) => {
   const log = createLog('test', 'silent')
-  const redis = connectPatiently({ name: 'a', url: redisUrl }, log)
+  const redis = connectPatiently({ url: redisUrl }, log)
   const { store, prefix } = board
   const queue = { redis, prefix, log }
   const separations = createSeparationsWorker({

@@ -1,5 +1,5 @@
 import { readEnvironment } from '@stems/config/environment'
-import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { queuePrefix, redisProblems, redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { tracingOptions, tracingVariables } from '@stems/config/tracing-variables'
 import { commonVariables, integer, list, port, proxies } from '@stems/config/variables'
 import { z } from 'zod'
@@ -38,7 +38,7 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     return [...(CALLBACK_AUTH === 'none' || hasSecret ? [] : [NO_SECRET]), ...redisProblems(given)]
   })
   return {
-    redis: redisTargets(config),
+    redis: redisTarget(config),
     queuePrefix: queuePrefix(config),
     logLevel: config.LOG_LEVEL,
     tracing: tracingOptions(config, 'ingress'),

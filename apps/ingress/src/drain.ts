@@ -9,14 +9,12 @@ const LOOK_EVERY_MS = 500
 export type DrainOptions = {
   spool: Spool
   deliver: Deliver
-  /** The shard that is served; each has a drain of its own, so that one which is away holds up no other. */
-  shard: string
   isReady: () => boolean
   log: Log
 }
 
-/** Delivers what the spool holds for a shard, oldest first, whenever its Redis is there. */
-export const startDrain = ({ spool, deliver, shard, isReady, log }: DrainOptions) => {
+/** Delivers the spooled callbacks, oldest first, whenever Redis is connected. */
+export const startDrain = ({ spool, deliver, isReady, log }: DrainOptions) => {
   let running: Promise<void> | undefined
   let closing = false
 
@@ -35,10 +33,10 @@ export const startDrain = ({ spool, deliver, shard, isReady, log }: DrainOptions
   }
 
   const look = () => {
-    if (running || !isReady() || !spool.holds(shard)) return
+    if (running || !isReady() || spool.state().files === 0) return
     running = spool
-      .drain(deliverSpooled, shard)
-      .catch((error: Error) => log.warn({ error: error.message, ...spool.stateOf(shard) }, 'spool.interrupted'))
+      .drain(deliverSpooled)
+      .catch((error: Error) => log.warn({ error: error.message, ...spool.state() }, 'spool.interrupted'))
       .finally(() => {
         running = undefined
       })

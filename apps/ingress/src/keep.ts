@@ -14,13 +14,10 @@ const KEEP_DEADLINE_MS = 1900 // the answer leaves within 2 s, whoever keeps the
 export type Kept = SubmitAnswer | 'quarantined' | 'spooled'
 
 export type DeliveryOptions = {
-  /** The Redis to which a task belongs. */
-  shardOf: (taskId: string) => {
-    submitter: Pick<Submitter, 'submit'>
-    quarantine: Pick<Quarantine, 'keep'>
-    /** Told of those that brought work. */
-    arrivals: Pick<ArrivalCount, 'add'>
-  }
+  submitter: Pick<Submitter, 'submit'>
+  quarantine: Pick<Quarantine, 'keep'>
+  /** Told of those that brought work. */
+  arrivals: Pick<ArrivalCount, 'add'>
   /** Told of a callback that answers a purchase of ours. */
   purchases: Pick<PurchaseBook, 'settle'>
 }
@@ -31,9 +28,8 @@ export type DeliveryOptions = {
  * @returns a function that throws when Redis does not acknowledge, or when the quarantine is full
  */
 export const createDelivery =
-  ({ shardOf, purchases }: DeliveryOptions) =>
+  ({ submitter, quarantine, arrivals, purchases }: DeliveryOptions) =>
   async ({ payload, purchase, traceparent: _, ...callback }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
-    const { submitter, quarantine, arrivals } = shardOf(callback.taskId)
     try {
       const separation = parseCallback(payload, callback.receivedAt)
       const answer = await submitter.submit(callback.isUnproven ? { ...separation, isUnproven: true } : separation)

@@ -1,8 +1,12 @@
 import { configOrExit } from '@stems/config/environment'
+import { createArrivalCount } from '@stems/queue/arrival-count'
+import { createQueueCounter } from '@stems/queue/counts'
+import { startSamples } from '@stems/queue/minute-samples'
 import { startPresence } from '@stems/queue/presence'
 import { createPurchaseBook } from '@stems/queue/purchases'
-import { awaitReady } from '@stems/queue/redis'
-import { createShards } from '@stems/queue/shards'
+import { createQuarantine } from '@stems/queue/quarantine'
+import { awaitReady, connectImpatiently, disconnect, isReady } from '@stems/queue/redis'
+import { createSubmitter } from '@stems/queue/submit'
 import { createWaitingTime } from '@stems/queue/waiting-time'
 import { createSpool } from '@stems/store/spool'
 import { listenOrExit } from '@stems/telemetry/listen'
@@ -18,11 +22,11 @@ import { createIngressNote } from './ingress-note.ts'
 import { createDelivery, createKeep } from './keep.ts'
 import { createIngressMetrics } from './metrics.ts'
 import { createServer } from './server.ts'
-import { openShard } from './shard.ts'
 import { openOrExit } from './spool-at-start.ts'
 import { traceCallbacks, traceDrained } from './traces.ts'
 
 const REDIS_GRACE_MS = 1000 // no callback is turned away only because it came before the connection was made
+const SUBMIT_DEADLINE_MS = 1500 // every answer leaves within 2 s
 const SHUTDOWN_LIMIT_MS = 10_000
 
 const config = configOrExit(() => readConfig(process.env))
@@ -30,17 +34,26 @@ const log = createLog('ingress', config.logLevel)
 if (!config.authRequired) log.warn({}, 'auth.none: anybody who finds the URL can send callbacks')
 
 const tracing = await startTracing(config.tracing, log)
-const shards = createShards(config.redis, (target) => openShard({ target, config, telemetry: tracing?.telemetry, log }))
-const spool = createSpool(config.spoolDir, config.spoolMaxBytes, shards.nameOf)
+const redis = connectImpatiently(config.redis, log)
+const queue = { redis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS }
+const submitter = createSubmitter({ ...queue, telemetry: tracing?.telemetry })
+const quarantine = createQuarantine({ ...queue, ...config.quarantine })
+const arrivals = createArrivalCount(redis, config.queuePrefix, log)
+const counter = createQueueCounter(redis, config.queuePrefix)
+// Workers take samples too; ingress is there when there is no worker.
+const samples = startSamples({ redis, prefix: config.queuePrefix, counter, log })
+const spool = createSpool(config.spoolDir, config.spoolMaxBytes)
 await openOrExit(spool, config.spoolDir)
 const deliver = createDelivery({
-  shardOf: shards.of,
-  purchases: createPurchaseBook(shards.of('purchases').redis, config.queuePrefix),
+  submitter,
+  quarantine,
+  arrivals,
+  purchases: createPurchaseBook(redis, config.queuePrefix),
 })
-const metrics = createIngressMetrics(spool, shards.all)
+const metrics = createIngressMetrics(spool, () => isReady(redis))
 // Workers show it too; ingress is there when there is no worker.
-const waiting = shards.all.map(({ name, redis }) => ({ name, ...createWaitingTime(redis, config.queuePrefix) }))
-addWaitingGauge(metrics.registry, waiting)
+const waiting = createWaitingTime(redis, config.queuePrefix)
+addWaitingGauge(metrics.registry, waiting.read)
 const server = await createServer({
   log,
   metrics,
@@ -53,19 +66,15 @@ const server = await createServer({
     keep: traceCallbacks(createKeep({ deliver, spool, log }), tracing?.tracer),
   }),
   health: {
-    // What is for a shard that is away goes to the spool: no reason to turn away what is for the others.
-    notReady: () => (shards.all.some(({ isReady }) => isReady()) ? [] : ['Redis is away']),
+    notReady: () => (isReady(redis) ? [] : ['Redis is away']),
     metrics: metrics.registry,
   },
 })
-const deliverSpooled = traceDrained(deliver, tracing?.tracer)
-const drains = shards.all.map(({ name, isReady, log }) =>
-  startDrain({ spool, deliver: deliverSpooled, shard: name, isReady, log }),
-)
-await Promise.all(shards.all.map(({ redis }) => awaitReady(redis, REDIS_GRACE_MS)))
+const drain = startDrain({ spool, deliver: traceDrained(deliver, tracing?.tracer), isReady: () => isReady(redis), log })
+await awaitReady(redis, REDIS_GRACE_MS)
 await listenOrExit(server, { host: config.host, port: config.port, variable: 'PORT' }, log)
 const presence = startPresence({
-  shards: shards.all.map(({ redis }) => redis),
+  redis,
   prefix: config.queuePrefix,
   version: project.version,
   describe: createIngressNote(spool, config.spoolMaxBytes),
@@ -74,9 +83,14 @@ const presence = startPresence({
 
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
-  await Promise.all(drains.map((drain) => drain.close()))
+  await drain.close()
   await presence.close()
-  await Promise.all(waiting.map((each) => each.close()))
-  await Promise.all(shards.all.map((shard) => shard.close()))
+  await arrivals.close()
+  await samples.close()
+  await counter.close()
+  await waiting.close()
+  await submitter.close()
+  await quarantine.close()
+  disconnect(redis)
   await tracing?.close()
 })

@@ -1,9 +1,6 @@
 import type { Spool } from '@stems/store/spool'
-import { addShardGauge } from '@stems/telemetry/shard-gauge'
+import { addRedisGauge } from '@stems/telemetry/redis-gauge'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-
-// No name of a shard: an earlier process has left them, and no Redis has been there since.
-const UNREAD = '(unread)'
 
 const KEPT = ['accepted', 'duplicate', 'spooled', 'quarantined']
 const REFUSED = ['bad_request', 'unauthorized', 'limited', 'unavailable', 'overloaded']
@@ -12,24 +9,18 @@ const ANSWERS = [...KEPT, ...REFUSED]
 // Answers are to leave within 2 s; the provider waits for 15.
 const ANSWER_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15]
 
-/** Ingress's figures, in a registry of their own; those of the spool by shard, where there are several. */
-export const createIngressMetrics = (spool: Spool, shards: { name: string; isReady: () => boolean }[]) => {
+/** The metrics of ingress, in a registry of their own. */
+export const createIngressMetrics = (spool: Pick<Spool, 'state'>, isReady: () => boolean) => {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const areSeveral = shards.length > 1
-  addShardGauge(registry, shards, areSeveral)
+  addRedisGauge(registry, isReady)
   const watchSpool = (name: string, help: string, figure: 'files' | 'bytes' | 'oldestAgeSeconds') =>
     new Gauge({
       name: `stemkeeper_spool_${name}`,
       help,
-      labelNames: areSeveral ? ['shard'] : [],
       registers: [registry],
       collect() {
-        if (!areSeveral) return this.set(spool.state()[figure])
-        this.reset()
-        const unread = spool.stateOf(undefined)
-        if (unread.files > 0) this.set({ shard: UNREAD }, unread[figure])
-        for (const { name: shard } of shards) this.set({ shard }, spool.stateOf(shard)[figure])
+        this.set(spool.state()[figure])
       },
     })
   watchSpool('files', 'Callbacks that wait for Redis', 'files')

@@ -14,7 +14,7 @@ const problemsOf = (env: NodeJS.ProcessEnv): string[] => {
 
 test('the defaults are the documented ones', () => {
   expect(readConfig({ CALLBACK_TOKENS: 'token' })).toMatchObject({
-    redis: [{ name: '127.0.0.1:6379/0', url: 'redis://127.0.0.1:6379', minReplicas: 0 }],
+    redis: { url: 'redis://127.0.0.1:6379', minReplicas: 0 },
     queuePrefix: 'stemkeeper',
     logLevel: 'info',
     host: '127.0.0.1',
@@ -43,7 +43,7 @@ test('every setting arrives where it belongs', () => {
       TRUSTED_PROXIES: '10.0.0.0/8, ::1',
     }),
   ).toMatchObject({
-    redis: [{ name: 'redis:6379/0', url: 'rediss://redis', tls: {}, minReplicas: 0 }],
+    redis: { url: 'rediss://redis', tls: {}, minReplicas: 0 },
     queuePrefix: 'prod',
     logLevel: 'silent',
     host: '::',

@@ -27,7 +27,7 @@ export const startServer = async ({
     return Promise.resolve(answer)
   }
   const secrets = { tokens, hmacKeys, toleranceSeconds: 300 }
-  const metrics = createIngressMetrics(createSpool('unused', 0), [])
+  const metrics = createIngressMetrics(createSpool('unused', 0), () => true)
   const app = await createServer({
     log: createLog('ingress', 'trace', { write: (line) => void kept.log.push(line) }),
     metrics,
@@ -39,11 +39,9 @@ export const startServer = async ({
       secrets,
       authRequired,
       keep: createDelivery({
-        shardOf: () => ({
-          submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted') },
-          quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined) },
-          arrivals: { add: () => {} },
-        }),
+        submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted') },
+        quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined) },
+        arrivals: { add: () => {} },
         purchases: { settle: async (mark, taskId) => void kept.settled.push({ mark, taskId }) },
       }),
     }),

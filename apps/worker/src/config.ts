@@ -1,6 +1,6 @@
 import { readEnvironment } from '@stems/config/environment'
 import { providerProblems, providerVariables } from '@stems/config/provider-variables'
-import { queuePrefix, redisProblems, redisTargets, redisVariables } from '@stems/config/redis-variables'
+import { queuePrefix, redisProblems, redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { storeOptions, storeProblems, storeVariables } from '@stems/config/store-variables'
 import { tracingOptions, tracingVariables } from '@stems/config/tracing-variables'
 import { commonVariables, flag, integer, list, port } from '@stems/config/variables'
@@ -19,7 +19,6 @@ const variables = z.object({
   ...commonVariables,
   ...tracingVariables,
   ...redisVariables,
-  WORKER_SHARDS: list(),
   HOST: z.string().default('127.0.0.1'),
   WORKER_HEALTH_PORT: port().default(3002),
   RECONCILE_SECONDS: integer({ min: 1, max: 86_400 }).default(60),
@@ -77,12 +76,10 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
       ...providerProblems(given),
       ...notifyContradictions(given),
       ...redisProblems(given),
-      ...shardProblems(given),
     ]
   })
   return {
-    redis: redisTargets(config),
-    servedShards: config.WORKER_SHARDS.length > 0 ? config.WORKER_SHARDS : redisTargets(config).map(({ name }) => name),
+    redis: redisTarget(config),
     queuePrefix: queuePrefix(config),
     logLevel: config.LOG_LEVEL,
     tracing: tracingOptions(config, 'worker'),
@@ -132,18 +129,4 @@ export const readConfig = (env: NodeJS.ProcessEnv) => {
     notify: readNotifyConfig(config),
     quarantine: { limit: config.QUARANTINE_MAX, maxBytes: config.QUARANTINE_MAX_BYTES },
   }
-}
-
-// Where the URLs themselves are wrong, there are no names to compare with.
-const shardProblems = (given: Partial<Record<keyof typeof variables.shape, string>>): string[] => {
-  const redis = z.object(redisVariables).safeParse(given)
-  if (!redis.success || given.WORKER_SHARDS === undefined) return []
-  const names = redisTargets(redis.data).map(({ name }) => name)
-  const served = list().parse(given.WORKER_SHARDS)
-  const there = names.join(', ')
-  if (served.length === 0) return [`WORKER_SHARDS: names no shard; there are ${there}`]
-  return served.flatMap((name, index) => [
-    ...(names.includes(name) ? [] : [`WORKER_SHARDS: entry ${index + 1} is no shard of REDIS_URL; there are ${there}`]),
-    ...(served.indexOf(name) === index ? [] : [`WORKER_SHARDS: entry ${index + 1} is named twice`]),
-  ])
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createLibraryFill, type KnownSeparation, type LibraryFill } from '@stems/queue/library-fill'
+import { createLibraryFill, type KnownSeparation } from '@stems/queue/library-fill'
 import { awaitReady, type RedisConnection } from '@stems/queue/redis'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
@@ -10,43 +10,39 @@ const MOST_TRIES = 10
 const BETWEEN_TRIES_MS = 1000
 
 export type LibraryFillOptions = {
-  /** A connection that fails fast for each shard that this worker serves, and whether a task belongs to it. */
-  shards: { statusRedis: RedisConnection; owns: (taskId: string) => boolean; log: Log }[]
+  /** A connection that fails fast; it stays the caller's to close. */
+  redis: RedisConnection
   store: Pick<StemStore, 'listFinished'>
   prefix: string
   everyMs: number
+  log: Log
 }
 
 /**
  * Sees to it that the library's list holds what nobody has noted: at first all that there is, then once an hour what processes of
  * an older version have done since. One worker at a time does so; one that dies on the way leaves it to the next.
  */
-export const startLibraryFill = ({ shards, store, prefix, everyMs }: LibraryFillOptions) => {
-  const fills = shards.map(({ statusRedis, ...shard }) => ({
-    ...shard,
-    statusRedis,
-    fill: createLibraryFill(statusRedis, prefix),
-  }))
+export const startLibraryFill = ({ redis, store, prefix, everyMs, log }: LibraryFillOptions) => {
+  const fill = createLibraryFill(redis, prefix)
   const leaving = new AbortController()
   let running: Promise<void> | undefined
 
-  const fromStore = async (fill: LibraryFill, owns: (taskId: string) => boolean): Promise<number> => {
+  const fromStore = async (): Promise<number> => {
     let [found, batch]: [number, KnownSeparation[]] = [0, []]
     for await (const finished of store.listFinished(0)) {
       leaving.signal.throwIfAborted()
-      if (!owns(finished.taskId)) continue
       found++
       batch.push(finished)
       if (batch.length < AT_ONCE) continue
-      await addPatiently(fill, batch)
+      await addPatiently(batch)
       batch = []
     }
-    await addPatiently(fill, batch)
+    await addPatiently(batch)
     return found
   }
 
   // A walk through a large bucket takes hours, and one command that Redis was late with must not begin it anew.
-  const addPatiently = async (fill: LibraryFill, batch: KnownSeparation[]): Promise<void> => {
+  const addPatiently = async (batch: KnownSeparation[]): Promise<void> => {
     for (let tries = 1; ; tries++) {
       try {
         return await fill.addAll(batch)
@@ -57,13 +53,13 @@ export const startLibraryFill = ({ shards, store, prefix, everyMs }: LibraryFill
     }
   }
 
-  const fillOne = async ({ fill, owns, statusRedis, log }: (typeof fills)[number]): Promise<void> => {
-    await awaitReady(statusRedis, CONNECT_MS)
+  const fillList = async (): Promise<void> => {
+    await awaitReady(redis, CONNECT_MS)
     const turn = await fill.takeTurn()
     if (!turn) return
     try {
       await fill.fromQueue(turn, leaving.signal)
-      const separations = turn.what === 'all' ? await fromStore(fill, owns) : 0
+      const separations = turn.what === 'all' ? await fromStore() : 0
       await fill.finish(turn)
       if (separations > 0) log.info({ separations }, 'library.filled: what the store held is in the list')
     } catch (error) {
@@ -73,12 +69,8 @@ export const startLibraryFill = ({ shards, store, prefix, everyMs }: LibraryFill
   }
 
   const look = () => {
-    running ??= Promise.all(
-      fills.map((each) =>
-        fillOne(each).catch((error: Error) => each.log.debug({ error: error.message }, 'library.fill_interrupted')),
-      ),
-    )
-      .then(() => {})
+    running ??= fillList()
+      .catch((error: Error) => log.debug({ error: error.message }, 'library.fill_interrupted'))
       .finally(() => {
         running = undefined
       })
@@ -92,7 +84,7 @@ export const startLibraryFill = ({ shards, store, prefix, everyMs }: LibraryFill
       clearInterval(timer)
       leaving.abort()
       await running
-      await Promise.all(fills.map(({ fill }) => fill.close()))
+      await fill.close()
     },
   }
 }

@@ -1,7 +1,7 @@
 import { BLOCK_REASONS } from '@stems/domain/errors'
 import type { QueueCounter } from '@stems/queue/counts'
 import { NO_TURN_REASONS } from '@stems/queue/host-limit'
-import { addShardGauge } from '@stems/telemetry/shard-gauge'
+import { addRedisGauge } from '@stems/telemetry/redis-gauge'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { DiskReserve } from './disk-reserve.ts'
 
@@ -71,33 +71,24 @@ export const createWorkerMetrics = () => {
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>
 
-/**
- * Shows which Redis is there, and the jobs of each queue, which are counted when somebody looks.
- *
- * @param areSeveral are there other shards, whoever serves them? Then each is named
- */
+/** Shows whether Redis is connected, and the jobs of each queue, which are counted at each scrape. */
 export const addQueueMetrics = (
   registry: Registry,
-  shards: { name: string; counter: Pick<QueueCounter, 'count'>; isReady: () => boolean }[],
-  areSeveral: boolean,
+  counter: Pick<QueueCounter, 'count'>,
+  isReady: () => boolean,
 ): void => {
-  addShardGauge(registry, shards, areSeveral)
+  addRedisGauge(registry, isReady)
   new Gauge({
     name: 'stemkeeper_jobs',
     help: 'Jobs by queue and state',
-    labelNames: ['queue', 'state', 'shard'] as const,
+    labelNames: ['queue', 'state'] as const,
     registers: [registry],
     async collect() {
       this.reset()
-      await Promise.all(
-        shards.map(async ({ name, counter }) => {
-          const counts = await counter.count().catch(() => ({})) // Redis is away: no figure is better than an old one
-          const shard = areSeveral ? { shard: name } : {}
-          for (const [queue, states] of Object.entries(counts)) {
-            for (const [state, count] of Object.entries(states)) this.set({ queue, state, ...shard }, count)
-          }
-        }),
-      )
+      const counts = await counter.count().catch(() => ({})) // an old value would be worse than none
+      for (const [queue, states] of Object.entries(counts)) {
+        for (const [state, count] of Object.entries(states)) this.set({ queue, state }, count)
+      }
     },
   })
 }

@@ -1,5 +1,5 @@
 import { awaitReady, type RedisConnection } from '@stems/queue/redis'
-import { createRetiredJobs, joinRetiredJobs } from '@stems/queue/retired-jobs'
+import { createRetiredJobs } from '@stems/queue/retired-jobs'
 import { createSweepTurn } from '@stems/queue/sweep-turn'
 import { type Retired, retire } from '@stems/store/retire'
 import type { StemStore } from '@stems/store/stem-store'
@@ -20,10 +20,8 @@ export type RetentionOptions = {
   retainMs: number | undefined
   /** Removes nothing, and tells what would go. */
   isDryRun: boolean
-  /** Connections that fail fast, of all shards; they stay the caller's to close. */
-  shards: RedisConnection[]
-  /** The one in which workers take turns. */
-  turns: RedisConnection
+  /** A connection that fails fast; it stays the caller's to close. */
+  redis: RedisConnection
   prefix: string
   registry: Registry
   log: Log
@@ -33,17 +31,16 @@ export type RetentionOptions = {
  * Removes separations that finished long ago, or tells what it would remove. One log line per sweep.
  */
 export const startRetention = (options: RetentionOptions) => {
-  const { store, retainMs, isDryRun, shards, turns, prefix, registry, log } = options
+  const { store, retainMs, isDryRun, redis, prefix, registry, log } = options
   if (retainMs === undefined) return { close: async () => {} }
-  const retiredJobs = shards.map((redis) => createRetiredJobs(redis, prefix, HOLD_MS))
-  const jobs = joinRetiredJobs(retiredJobs)
-  const takeTurn = createSweepTurn(turns, prefix, SWEEP_MS)
+  const jobs = createRetiredJobs(redis, prefix, HOLD_MS)
+  const takeTurn = createSweepTurn(redis, prefix, SWEEP_MS)
   const show = createRetentionMetrics(registry, isDryRun)
   const leaving = new AbortController()
   let running: Promise<void> | undefined
 
   const sweep = async (): Promise<void> => {
-    await Promise.all([...shards, turns].map((redis) => awaitReady(redis, CONNECT_MS)))
+    await awaitReady(redis, CONNECT_MS)
     if (!(await takeTurn())) return
     const startedAt = performance.now()
     const retired = await retire({
@@ -75,7 +72,7 @@ export const startRetention = (options: RetentionOptions) => {
       clearInterval(timer)
       leaving.abort()
       await running
-      await Promise.all(retiredJobs.map((each) => each.close()))
+      await jobs.close()
     },
   }
 }

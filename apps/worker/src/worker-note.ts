@@ -1,31 +1,28 @@
 import { redactLinks } from '@stems/domain/link'
 import type { Trouble, WorkerNote } from '@stems/domain/presence'
 import type { AppNote } from '@stems/queue/presence'
+import type { Consumers } from './consumers.ts'
 import type { DiskReserve } from './disk-reserve.ts'
 import type { ProviderGate } from './provider-gate.ts'
-import type { Shard } from './shard.ts'
 
 // A note goes to Redis every few seconds: what is beyond this many is only counted.
 const MOST_NAMED = 50
 
 export type WorkerNoteOptions = {
-  shards: readonly Pick<Shard, 'name' | 'stuck' | 'atWork'>[]
+  consumers: Pick<Consumers, 'stuck' | 'atWork'>
   concurrency: number
   disk: Pick<DiskReserve, 'problem'>
   gate: Pick<ProviderGate, 'trouble'>
 }
 
 /** What a worker says of itself: what it does, and what keeps it from more. */
-export const createWorkerNote = ({ shards, concurrency, disk, gate }: WorkerNoteOptions) => {
+export const createWorkerNote = ({ consumers, concurrency, disk, gate }: WorkerNoteOptions) => {
   let isLeaving = false
 
   const describe = (): AppNote & { app: WorkerNote['app'] } => {
-    const atWork = shards.map((shard) => shard.atWork())
-    const stems = atWork.flatMap((each) => each.stems)
-    const separations = atWork.flatMap((each) => each.separations)
+    const { stems, separations } = consumers.atWork()
     return {
       app: 'worker',
-      shards: shards.map(({ name }) => name),
       isLeaving,
       concurrency,
       stemsRunning: stems.length,
@@ -33,7 +30,7 @@ export const createWorkerNote = ({ shards, concurrency, disk, gate }: WorkerNote
       separationsRunning: separations.length,
       separations: separations.slice(0, MOST_NAMED),
       troubles: [
-        ...shards.flatMap(({ stuck }) => troubleOf('stuck', stuck())),
+        ...troubleOf('stuck', consumers.stuck()),
         ...troubleOf('intake', disk.problem()),
         ...troubleOf('provider', gate.trouble()),
       ],

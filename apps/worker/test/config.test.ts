@@ -14,7 +14,7 @@ const problemsOf = (env: NodeJS.ProcessEnv): string[] => {
 
 test('the defaults are the documented ones', () => {
   expect(readConfig({})).toMatchObject({
-    redis: [{ name: '127.0.0.1:6379/0', url: 'redis://127.0.0.1:6379', minReplicas: 0 }],
+    redis: { url: 'redis://127.0.0.1:6379', minReplicas: 0 },
     queuePrefix: 'stemkeeper',
     logLevel: 'info',
     host: '127.0.0.1',
@@ -66,7 +66,7 @@ test('every setting arrives where it belongs', () => {
       QUARANTINE_MAX_BYTES: '9',
     }),
   ).toMatchObject({
-    redis: [{ name: 'redis:6380/0', url: 'rediss://u:p@redis:6380', tls: {}, minReplicas: 0 }],
+    redis: { url: 'rediss://u:p@redis:6380', tls: {}, minReplicas: 0 },
     queuePrefix: 'prod',
     logLevel: 'warn',
     host: '0.0.0.0',
@@ -159,20 +159,6 @@ test('whose API it is stands in its address, unless it is said', () => {
   expect(providerAt('https://api.sunoapi.org')).toBe('sunoapi')
   expect(providerAt('https://proxy.example', { PROVIDER: 'sunoapi' })).toBe('sunoapi')
   expect(problemsOf({ PROVIDER: 'suno' })).toEqual([expect.stringMatching(/^PROVIDER: /)])
-})
-
-test('a worker serves all shards unless some are named, which must be there', () => {
-  const REDIS_URL = 'redis://one#a,redis://two#b'
-  expect(readConfig({ REDIS_URL }).servedShards).toEqual(['a', 'b'])
-  expect(readConfig({ REDIS_URL, WORKER_SHARDS: ' b ' }).servedShards).toEqual(['b'])
-  expect(problemsOf({ REDIS_URL, WORKER_SHARDS: 'a,c,a' })).toEqual([
-    'WORKER_SHARDS: entry 2 is no shard of REDIS_URL; there are a, b',
-    'WORKER_SHARDS: entry 3 is named twice',
-  ])
-  expect(problemsOf({ REDIS_URL, WORKER_SHARDS: ',' })).toEqual(['WORKER_SHARDS: names no shard; there are a, b'])
-  expect(problemsOf({ WORKER_SHARDS: 'c' })).toEqual([
-    'WORKER_SHARDS: entry 1 is no shard of REDIS_URL; there are 127.0.0.1:6379/0',
-  ])
 })
 
 test('stems are kept for ever unless somebody says for how long, and jobs as long as the provider keeps files at least', () => {

@@ -16,7 +16,7 @@ const log = createLog('test', 'silent')
 
 const start = async () => {
   const root = await mkdtemp(join(tmpdir(), 'fill-store-'))
-  const redis = connectImpatiently({ name: 'a', url: inject('redisUrl') }, log)
+  const redis = connectImpatiently({ url: inject('redisUrl') }, log)
   const prefix = `test-${randomUUID()}`
   const store = createFileStore(root)
   const listing = createListing({ redis, prefix, deadlineMs: 5000 })
@@ -29,9 +29,8 @@ const start = async () => {
     const separation: Separation = { taskId, type: 'unknown', code: 200, msg: '', receivedAt, stems: [] }
     await store.writeManifest(buildManifest(separation, new Map(), new Date().toISOString()))
   }
-  const fill = (from: Pick<StemStore, 'listFinished'> = store, owns = (_taskId: string) => true) => {
-    const shards = [{ statusRedis: redis, owns, log }]
-    const { close } = startLibraryFill({ shards, store: from, prefix, everyMs: 50 })
+  const fill = (from: Pick<StemStore, 'listFinished'> = store) => {
+    const { close } = startLibraryFill({ redis, store: from, prefix, everyMs: 50, log })
     onTestFinished(close)
     return close
   }
@@ -50,14 +49,6 @@ test('a store whose Redis was lost is listed again, in the order in which its se
     ['task-2', 'failed'],
     ['task-1', 'failed'],
   ])
-})
-
-test('each shard lists the tasks that are its own', async () => {
-  const { store, listing, keep, fill } = await start()
-  for (const taskId of ['mine', 'theirs']) await keep(taskId, new Date().toISOString())
-  fill(store, (taskId) => taskId === 'mine')
-  await expect.poll(listing.isFilled).toBe(true)
-  expect((await listing.page({ limit: 10 })).items.map(({ taskId }) => taskId)).toEqual(['mine'])
 })
 
 test('a store that fails leaves the list to be filled later', async () => {

@@ -28,7 +28,7 @@ const noteOf = ({
     return { saved: saved({ taskId: `task-${index}`, stem: 'vocal', url: 'https://a/b' }, attemptOf()), resolve }
   })
   const { describe, leave } = createWorkerNote({
-    shards: [{ name: 'a', stuck: () => stuck, atWork: () => ({ stems: atWork.stems(), separations: ['task-9'] }) }],
+    consumers: { stuck: () => stuck, atWork: () => ({ stems: atWork.stems(), separations: ['task-9'] }) },
     concurrency: 8,
     disk: { problem: () => intake },
     gate: { trouble: () => undefined },

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { ConfigError, readEnvironment } from '../src/environment.ts'
-import { queuePrefix, redisProblems, redisTargets, redisVariables } from '../src/redis-variables.ts'
+import { queuePrefix, redisProblems, redisTarget, redisVariables } from '../src/redis-variables.ts'
 
 const read = (env: Record<string, string>) => readEnvironment(z.object(redisVariables), env, redisProblems)
 
-const targetsOf = (env: Record<string, string>) => redisTargets(read(env))
+const targetOf = (env: Record<string, string>) => redisTarget(read(env))
 
 const problemsOf = (env: Record<string, string>): string[] => {
   try {
@@ -21,23 +21,18 @@ const CA = '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----'
 
 test('without any setting there is one Redis, on this machine', () => {
   const config = read({})
-  expect([redisTargets(config), queuePrefix(config)]).toEqual([
-    [{ name: '127.0.0.1:6379/0', url: 'redis://127.0.0.1:6379', minReplicas: 0 }],
+  expect([redisTarget(config), queuePrefix(config)]).toEqual([
+    { url: 'redis://127.0.0.1:6379', minReplicas: 0 },
     'stemkeeper',
   ])
 })
 
-test.each([
-  ['redis://redis', 'redis:6379/0'],
-  ['rediss://user:pass@redis.example:6380/2', 'redis.example:6380/2'],
-  ['redis://[::1]:6379', '[::1]:6379/0'],
-  ['redis://:a,b@redis', 'redis:6379/0'],
-  ['redis://redis/3#north', 'north'],
-])('%s is a Redis by the name of %s', (url, name) => {
-  expect(targetsOf({ REDIS_URL: url }).map((target) => [target.name, target.url])).toEqual([
-    [name, url.replace('#north', '')],
-  ])
-})
+test.each(['redis://redis', 'rediss://user:pass@redis.example:6380/2', 'redis://[::1]:6379', 'redis://:a,b@redis'])(
+  '%s is a Redis',
+  (url) => {
+    expect(targetOf({ REDIS_URL: url }).url).toBe(url)
+  },
+)
 
 test.each([
   'http://redis',
@@ -46,35 +41,20 @@ test.each([
   'redis+tls://x',
   'redis://',
   'redis://a,b',
+  'redis://a,redis://b',
+  'redis://a#x,redis://b:6380#y',
   'redis://:hunter2@a b',
 ])('%s is no Redis, and is not repeated', (url) => {
   expect(problemsOf({ REDIS_URL: url })).toEqual(['REDIS_URL: must be a redis: or rediss: URL'])
 })
 
-test('several URLs are several shards, each with a name', () => {
-  const targets = targetsOf({ REDIS_URL: 'redis://:a,b@10.0.0.1#a, rediss://10.0.0.2:6380/1' })
-  expect(targets).toEqual([
-    { name: 'a', url: 'redis://:a,b@10.0.0.1', minReplicas: 0 },
-    { name: '10.0.0.2:6380/1', url: 'rediss://10.0.0.2:6380/1', tls: {}, minReplicas: 0 },
-  ])
-})
-
-test.each([
-  ['redis://a,http://hunter2@b', 'entry 2 must be a redis: or rediss: URL'],
-  ['redis://a#x,redis://b#x y', 'entry 2 has a name after # that is not 1 to 64 characters out of A-Z a-z 0-9 _ . -'],
-  ['redis://a#x,redis://b#x', 'entries 1 and 2 have the same name; give each its own by #NAME at its end'],
-  ['redis://u:p@a,redis://a:6379/0', 'entries 1 and 2 have the same name; give each its own by #NAME at its end'],
-])('the shards %s are refused', (urls, problem) => {
-  expect(problemsOf({ REDIS_URL: urls })).toEqual([`REDIS_URL: ${problem}`])
-})
-
 test('certificates belong to a rediss: URL', () => {
-  const [target] = targetsOf({ REDIS_URL: 'rediss://redis', REDIS_CA: CA, REDIS_CERT: CA, REDIS_KEY: CA })
-  expect(target?.tls).toEqual({ ca: CA, cert: CA, key: CA })
+  const target = targetOf({ REDIS_URL: 'rediss://redis', REDIS_CA: CA, REDIS_CERT: CA, REDIS_KEY: CA })
+  expect(target.tls).toEqual({ ca: CA, cert: CA, key: CA })
 })
 
 test('sentinels are asked for the master; user, password and database are those of the URL', () => {
-  const [target] = targetsOf({
+  const target = targetOf({
     REDIS_URL: 'redis://u:p@ignored/1',
     REDIS_SENTINELS: 's1,s2:26380,[::1]:26381',
     REDIS_SENTINEL_MASTER: 'stems',
@@ -95,7 +75,7 @@ test('sentinels are asked for the master; user, password and database are those 
 
 test('a cluster keeps all keys in one slot', () => {
   const config = read({ REDIS_CLUSTER_NODES: 'c1:7000,c2' })
-  expect(redisTargets(config)[0]?.cluster).toEqual({
+  expect(redisTarget(config).cluster).toEqual({
     nodes: [
       { host: 'c1', port: 7000 },
       { host: 'c2', port: 6379 },
@@ -115,19 +95,10 @@ test.each<[Record<string, string>, string[]]>([
     { REDIS_CLUSTER_NODES: 'c', QUEUE_PREFIX: '{}stems' },
     ['QUEUE_PREFIX: a cluster needs a part in braces, such as {stemkeeper}: it keeps all keys on one node'],
   ],
+  [{ REDIS_CLUSTER_NODES: 'c', REDIS_URL: 'redis://a/1' }, ['REDIS_URL: a cluster has database 0 only']],
   [
-    { REDIS_CLUSTER_NODES: 'c', REDIS_URL: 'redis://a/1,redis://b' },
-    [
-      'REDIS_URL: with REDIS_CLUSTER_NODES there is one URL; a cluster is no shard',
-      'REDIS_URL: a cluster has database 0 only',
-    ],
-  ],
-  [
-    { REDIS_SENTINELS: 's', REDIS_URL: 'redis://a,redis://b' },
-    [
-      'REDIS_URL: with REDIS_SENTINELS there is one URL; theirs are no shards',
-      'REDIS_SENTINEL_MASTER: must name the master that the sentinels watch',
-    ],
+    { REDIS_SENTINELS: 's', REDIS_URL: 'redis://a' },
+    ['REDIS_SENTINEL_MASTER: must name the master that the sentinels watch'],
   ],
   [
     { REDIS_SENTINELS: 's', REDIS_SENTINEL_MASTER: 'm', REDIS_CLUSTER_NODES: 'c' },

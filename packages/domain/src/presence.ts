@@ -27,8 +27,6 @@ const troubleSchema = z.object({ kind: z.enum(TROUBLES), message: z.string() })
 
 const workerNoteSchema = processSchema.extend({
   app: z.literal('worker'),
-  /** Names of the shards that it serves. */
-  shards: z.array(z.string()),
   /** It has been told to end, and lets what runs come to its end. */
   isLeaving: z.boolean(),
   /** Stems that it takes at once. */

@@ -11,13 +11,9 @@ import { CursorError, readCursor, writeCursor } from './walk-cursor.ts'
 
 /** Redis did not tell what the queue holds. */
 export class QueueAwayError extends Error {
-  /** Which Redis, where there are several. */
-  readonly shard: string | undefined
-
-  constructor(cause: unknown, shard?: string) {
+  constructor(cause: unknown) {
     super(`the queue cannot be read: ${(cause as Error).message}`, { cause })
     this.name = 'QueueAwayError'
-    this.shard = shard
   }
 }
 

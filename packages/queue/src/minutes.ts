@@ -85,22 +85,3 @@ export const createMinutesReader = (redis: RedisConnection, prefix: string) => {
     close: () => stems.close(),
   }
 }
-
-/** The minutes of several shards that were read at about the same time, as one. */
-export const addMinutes = (parts: readonly Minutes[]): Minutes => {
-  const first = Math.max(...parts.map((part) => part.first))
-  const add = (name: Exclude<keyof Minutes, 'first'>): MinuteSeries =>
-    Array.from({ length: WINDOW_MINUTES }, (_, index) => {
-      const known = parts.map((part) => part[name][first + index - part.first]).filter((figure) => figure != null)
-      return known.length === 0 ? null : known.reduce((sum, figure) => sum + figure, 0)
-    })
-  return {
-    first,
-    arrived: add('arrived'),
-    waiting: add('waiting'),
-    running: add('running'),
-    delayed: add('delayed'),
-    saved: add('saved'),
-    failed: add('failed'),
-  }
-}

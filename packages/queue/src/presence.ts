@@ -18,8 +18,8 @@ type Without<Note, Field extends PropertyKey> = Note extends unknown ? Omit<Note
 export type AppNote = Without<PresenceNote, (typeof PROCESS_FIELDS)[number]>
 
 export type PresenceOptions = {
-  /** Connections that fail fast, of every shard that is served; they stay the caller's to close. */
-  shards: readonly RedisConnection[]
+  /** A connection that fails fast; it stays the caller's to close. */
+  redis: RedisConnection
   prefix: string
   version: string
   /** Asked at each note; it must cost nothing. */
@@ -32,7 +32,7 @@ export type PresenceOptions = {
  * Notes in Redis every few seconds that this process is alive, and what it does: one command each time. The times are those of
  * Redis' clock, so that machines whose clocks differ are alive all the same. While a Redis is away there is nobody to tell.
  */
-export const startPresence = ({ shards, prefix, version, describe, everyMs = NOTE_EVERY_MS, log }: PresenceOptions) => {
+export const startPresence = ({ redis, prefix, version, describe, everyMs = NOTE_EVERY_MS, log }: PresenceOptions) => {
   const id = randomUUID()
   const about = { id, host: hostname(), pid: process.pid, version, startedAt: new Date().toISOString() }
   let notes = 0
@@ -41,13 +41,9 @@ export const startPresence = ({ shards, prefix, version, describe, everyMs = NOT
   const note = () => {
     const text = JSON.stringify({ ...about, ...describe() })
     const sweeps = notes++ % NOTES_PER_SWEEP === 0 ? 1 : 0
-    running = Promise.all(
-      shards.map((redis) =>
-        redis
-          .eval(NOTE, 1, presenceKey(prefix), id, text, FORGET_MS, sweeps)
-          .catch((error: Error) => log.debug({ error: error.message }, 'presence.not_noted')),
-      ),
-    )
+    running = redis
+      .eval(NOTE, 1, presenceKey(prefix), id, text, FORGET_MS, sweeps)
+      .catch((error: Error) => log.debug({ error: error.message }, 'presence.not_noted'))
   }
   note()
   const timer = setInterval(note, everyMs)
@@ -61,7 +57,7 @@ export const startPresence = ({ shards, prefix, version, describe, everyMs = NOT
     close: async (): Promise<void> => {
       clearInterval(timer)
       await running
-      await Promise.all(shards.map((redis) => redis.hdel(presenceKey(prefix), id).catch(() => {})))
+      await redis.hdel(presenceKey(prefix), id).catch(() => {})
     },
   }
 }

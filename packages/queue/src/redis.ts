@@ -8,8 +8,6 @@ export type RedisConnection = Redis | Cluster
 
 /** Where a Redis is. */
 export type RedisTarget = {
-  /** The shard's name: shown to people, and with several shards it decides where a task goes. */
-  name: string
   /** `redis:` or `rediss:`, user, password and database inside. With sentinels or a cluster its host counts for nothing. */
   url: string
   tls?: { ca?: string | undefined; cert?: string | undefined; key?: string | undefined } | undefined

@@ -67,30 +67,6 @@ export const createRetiredJobs = (redis: RedisConnection, prefix: string, holdMs
 
 export type RetiredJobs = ReturnType<typeof createRetiredJobs>
 
-/**
- * The same for several shards: a task that was there before the last one was added may be in another one than its own.
- */
-export const joinRetiredJobs = (
-  all: Pick<RetiredJobs, 'hold' | 'release' | 'forget'>[],
-): Pick<RetiredJobs, 'hold' | 'release' | 'forget'> => {
-  const inEach = async (work: (jobs: (typeof all)[number]) => Promise<void>) => {
-    await Promise.all(all.map(work))
-  }
-  return {
-    hold: async (taskId, endedBefore) => {
-      for (const [index, jobs] of all.entries()) {
-        const answer = await jobs.hold(taskId, endedBefore)
-        if (answer === 'held') continue
-        for (const held of all.slice(0, index)) await held.release(taskId)
-        return answer
-      }
-      return 'held'
-    },
-    release: (taskId) => inEach((jobs) => jobs.release(taskId)),
-    forget: (taskId) => inEach((jobs) => jobs.forget(taskId)),
-  }
-}
-
 // A job that was forgotten is made anew for as long as it is held, so that there is something that can be found.
 const placeholder = (taskId: string): string => {
   const receivedAt = new Date(0).toISOString()

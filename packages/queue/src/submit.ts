@@ -258,6 +258,9 @@ export type ExpectAnswer = 'expected' | 'known'
 
 export type Submitter = ReturnType<typeof createSubmitter>
 
+/** What a submitter does for one task. */
+export type TaskSubmitter = Omit<Submitter, 'close'>
+
 // The same words said twice need one place in the box, however often they come.
 const contentOf = ({ receivedAt: _when, ...said }: Separation): string =>
   createHash('sha256').update(JSON.stringify(said)).digest('hex').slice(0, 32)

@@ -1,4 +1,4 @@
-import type { TaskSubmitter } from './shard-submitter.ts'
+import type { TaskSubmitter } from './submit.ts'
 
 /** Does work under a name, as what begins a trace or goes on in one. */
 export type Trace = <T>(name: string, taskId: string, work: () => Promise<T>) => Promise<T>

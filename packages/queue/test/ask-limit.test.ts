@@ -9,7 +9,7 @@ const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 
 /** A process of its own, as far as Redis can tell. Its waits end when the test says so. */
 const startLimit = async (prefix: string, { url = inject('redisUrl'), perSecond = 3, windowSeconds = 3600 } = {}) => {
-  const redis = connectImpatiently({ name: 'a', url }, SILENT)
+  const redis = connectImpatiently({ url }, SILENT)
   onTestFinished(() => disconnect(redis))
   await awaitReady(redis, 10_000)
   const waiting: { ms: number; end: () => void }[] = []
@@ -77,7 +77,7 @@ test('others of another name do not wait for these', async () => {
 })
 
 test('one who does not want to wait any longer leaves, and does not keep the others waiting', async () => {
-  const redis = connectImpatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
+  const redis = connectImpatiently({ url: inject('redisUrl') }, SILENT)
   onTestFinished(() => disconnect(redis))
   await awaitReady(redis, 10_000)
   const prefix = `test-${randomUUID()}`

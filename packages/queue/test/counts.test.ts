@@ -9,7 +9,7 @@ const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 
 const startCounter = async () => {
   const prefix = `test-${randomUUID()}`
-  const redis = connectImpatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
+  const redis = connectImpatiently({ url: inject('redisUrl') }, SILENT)
   await once(redis, 'ready')
   const counter = createQueueCounter(redis, prefix)
   const stems = new Queue('stems', { connection: redis, prefix })

@@ -61,7 +61,7 @@ test('when the minutes start again, who comes overtakes those that wait: for the
 })
 
 test('all who plan count together, and begin anew after ten seconds', async () => {
-  const redis = connectPatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
+  const redis = connectPatiently({ url: inject('redisUrl') }, SILENT)
   onTestFinished(() => disconnect(redis))
   const prefix = `test-${randomUUID()}`
   const [one, other] = [createArrivals(redis, prefix), createArrivals(redis, prefix)]

@@ -14,7 +14,7 @@ const startLimits = async (options: Partial<HostLimitOptions>, { url = inject('r
   const prefix = `test-${randomUUID()}`
   const refused: string[] = []
   const start = async () => {
-    const redis = connectImpatiently({ name: 'a', url }, SILENT)
+    const redis = connectImpatiently({ url }, SILENT)
     await awaitReady(redis, 5000)
     const onRefused = (reason: string) => void refused.push(reason)
     const limit = createHostLimit({ redis, prefix, log: SILENT, onRefused, ...options })

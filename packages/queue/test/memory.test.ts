@@ -32,7 +32,7 @@ const separationOf = (taskId: string, linkOf: (name: string) => string, names = 
 /** Brings many of a kind to their end, and tells what each of them takes in Redis' memory, all keys counted. */
 const fill = async (make: (taskId: string) => Separation, { fails = false } = {}) => {
   const prefix = `test-${randomUUID()}`
-  const target = { name: 'a', url: inject('redisUrl') }
+  const target = { url: inject('redisUrl') }
   const [redis, jobs] = [connectImpatiently(target, SILENT), connectPatiently(target, SILENT)]
   const admin = new Redis(target.url)
   const room = { redis: jobs, prefix, log: SILENT }

@@ -6,7 +6,7 @@ import { waitFor } from '../../../test/support/wait-for.ts'
 import { createArrivalCount } from '../src/arrival-count.ts'
 import { createQueueCounter } from '../src/counts.ts'
 import { createSampler } from '../src/minute-samples.ts'
-import { addMinutes, createMinutesReader, type Minutes, minuteKeys, WINDOW_MINUTES } from '../src/minutes.ts'
+import { createMinutesReader, minuteKeys, WINDOW_MINUTES } from '../src/minutes.ts'
 import { connectImpatiently, disconnect } from '../src/redis.ts'
 import { sharedWorkerOptions } from '../src/worker-options.ts'
 
@@ -15,7 +15,7 @@ const MINUTE = 60_000
 
 const setUp = async () => {
   const prefix = `test-${randomUUID()}`
-  const redis = connectImpatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
+  const redis = connectImpatiently({ url: inject('redisUrl') }, SILENT)
   await once(redis, 'ready')
   const counter = createQueueCounter(redis, prefix)
   const reader = createMinutesReader(redis, prefix)
@@ -123,20 +123,4 @@ test('what ended is told by BullMQ, saved and failed for good apart', async () =
   await worker.close()
   const { saved, failed } = await reader.read()
   expect([sum(saved), sum(failed)]).toEqual([3, 2])
-})
-
-test('the minutes of several shards are added up minute by minute, though they were read in another minute', () => {
-  const of = (first: number, figure: (index: number) => number | null): Minutes => {
-    const series = () => Array.from({ length: WINDOW_MINUTES }, (_, index) => figure(index))
-    return {
-      first,
-      ...{ arrived: series(), waiting: series(), running: series() },
-      ...{ delayed: series(), saved: series(), failed: series() },
-    }
-  }
-  const added = addMinutes([of(100, (index) => index), of(101, (index) => (index < 5 ? null : 1000))])
-  expect(added.first).toBe(101)
-  expect(added.waiting.slice(3, 6)).toEqual([4, 5, 1006])
-  expect(added.waiting.at(-1)).toBe(1000)
-  expect(addMinutes([of(1, () => null), of(1, () => null)]).running.at(0)).toBeNull()
 })

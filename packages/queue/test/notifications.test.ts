@@ -31,8 +31,8 @@ type Deliver = NotificationsWorkerOptions['deliver']
 /** The whole room over a real Redis; only what is outside of it is made up. */
 const startNotifications = async () => {
   const prefix = `test-${randomUUID()}`
-  const redis = connectImpatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
-  const patient = connectPatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
+  const redis = connectImpatiently({ url: inject('redisUrl') }, SILENT)
+  const patient = connectPatiently({ url: inject('redisUrl') }, SILENT)
   await once(redis, 'ready')
   const announcer = createAnnouncer({ redis: patient, prefix })
   const notifications = createNotifications({ redis, prefix, deadlineMs: 5000 })
@@ -292,7 +292,7 @@ test('one that waits for its next try is sent now when somebody asks for it', as
 
 test('a stem that is home and cannot be announced waits, and spends none of its attempts', async () => {
   const { prefix } = await startNotifications()
-  const redis = connectPatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
+  const redis = connectPatiently({ url: inject('redisUrl') }, SILENT)
   const stems = new Queue('stems', { connection: redis, prefix })
   const announced: string[] = []
   let refusals = 3
@@ -320,7 +320,7 @@ test('a stem that is home and cannot be announced waits, and spends none of its 
 })
 
 test('while Redis is away looking says so', async () => {
-  const away = connectImpatiently({ name: 'a', url: 'redis://127.0.0.1:1' }, SILENT)
+  const away = connectImpatiently({ url: 'redis://127.0.0.1:1' }, SILENT)
   const notifications = createNotifications({ redis: away, prefix: 'x', deadlineMs: 200 })
   onTestFinished(() => {
     void notifications.close()
@@ -332,7 +332,7 @@ test('while Redis is away looking says so', async () => {
 
 test('who announces says nothing of a Redis that is away, which its connection has told of', async () => {
   const server = await startRedisServer()
-  const redis = connectPatiently({ name: 'a', url: server.url }, SILENT)
+  const redis = connectPatiently({ url: server.url }, SILENT)
   const announcer = createAnnouncer({ redis, prefix: 'test' })
   const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
   onTestFinished(async () => {

@@ -12,7 +12,7 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {} }
 
 /** Workers of which those who plan a separation wait as long as it is held back, and so do those who save its stem. */
 const start = async () => {
-  const redis = connectPatiently({ name: 'a', url: inject('redisUrl') }, silent)
+  const redis = connectPatiently({ url: inject('redisUrl') }, silent)
   const room = { redis, prefix: `test-${randomUUID()}`, log: silent }
   const held = new Map<string, PromiseWithResolvers<void>>()
   const hold = (...names: string[]) => {

@@ -10,7 +10,7 @@ const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 const INGRESS = { app: 'ingress', spool: { callbacks: 2, bytes: 300, maxBytes: 1000, oldestAgeSeconds: 7 } } as const
 
 const connect = async (url = inject('redisUrl')) => {
-  const redis = connectImpatiently({ name: 'a', url }, SILENT)
+  const redis = connectImpatiently({ url }, SILENT)
   await once(redis, 'ready')
   onTestFinished(() => disconnect(redis))
   return redis
@@ -23,7 +23,7 @@ const setUp = async (url?: string) => {
   const readAlive = createPresenceReader(redis, prefix)
   const start = (more: Partial<PresenceOptions> = {}) => {
     const presence = startPresence({
-      shards: [redis],
+      redis,
       prefix,
       version: '1.2.3',
       describe: () => INGRESS,

@@ -14,7 +14,7 @@ const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 
 test('what became of stems is told when their own jobs are forgotten already', async () => {
   const prefix = `test-${randomUUID()}`
-  const target = { name: 'a', url: inject('redisUrl') }
+  const target = { url: inject('redisUrl') }
   const [redis, jobs] = [connectImpatiently(target, SILENT), connectPatiently(target, SILENT)]
   await once(redis, 'ready')
   const room = { redis: jobs, prefix, log: SILENT }

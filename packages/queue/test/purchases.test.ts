@@ -126,7 +126,7 @@ test('a purchase that its callback has settled while its answer was waited for i
 test('when Redis goes away after the purchase, the buyer is told, and it is remembered and expected once Redis is back', async () => {
   const server = await startRedisServer()
   onTestFinished(() => server.close())
-  const redis = connectImpatiently({ name: 'a', url: server.url }, { debug: () => {}, info: () => {}, warn: () => {} })
+  const redis = connectImpatiently({ url: server.url }, { debug: () => {}, info: () => {}, warn: () => {} })
   onTestFinished(() => disconnect(redis))
   await awaitReady(redis, 5000)
   const room = { redis, prefix: 'test', deadlineMs: 500 }

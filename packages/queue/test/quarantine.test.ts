@@ -12,7 +12,7 @@ const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 /** A quarantine over a real Redis, and `another` one over the same queue, as a second process has it. */
 const startQuarantine = async (bounds: { limit?: number; maxBytes?: number } = {}) => {
   const prefix = `test-${randomUUID()}`
-  const redis = connectImpatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
+  const redis = connectImpatiently({ url: inject('redisUrl') }, SILENT)
   await once(redis, 'ready')
   onTestFinished(() => disconnect(redis))
   const open = () => {

@@ -26,7 +26,7 @@ const startPair = async (): Promise<RedisServer> => {
 }
 
 const connectTo = async (port: number, minReplicas: number, connectWith = connectImpatiently) => {
-  const target = { name: 'a', url: `redis://127.0.0.1:${port}`, minReplicas }
+  const target = { url: `redis://127.0.0.1:${port}`, minReplicas }
   const redis = connectWith(target, SILENT)
   onTestFinished(() => disconnect(redis))
   await waitFor('it is connected', () => isReady(redis))

@@ -4,7 +4,7 @@ import { Queue } from 'bullmq'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { connectImpatiently, connectPatiently, disconnect, type RedisConnection } from '../src/redis.ts'
-import { createRetiredJobs, joinRetiredJobs } from '../src/retired-jobs.ts'
+import { createRetiredJobs } from '../src/retired-jobs.ts'
 import { createSeparationsWorker } from '../src/separations-worker.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
 import { createSubmitter } from '../src/submit.ts'
@@ -17,7 +17,7 @@ const LATER = Date.now() + 3600_000
 /** A queue whose workers save each stem but drums at once. */
 const startQueue = async (holdMs = 60_000) => {
   const prefix = `test-${randomUUID()}`
-  const target = { name: 'a', url: inject('redisUrl') }
+  const target = { url: inject('redisUrl') }
   const redis = connectImpatiently(target, SILENT)
   const jobs = connectPatiently(target, SILENT)
   await once(redis, 'ready')
@@ -116,19 +116,6 @@ test('what is held by somebody who has died is free when the hold is over', asyn
   await retired.hold('left', LATER)
   expect(await submitter.submit(linkedSeparation('left'))).toBe('accepted')
   await waitFor('it has ended', async () => (await submitter.stateOf('left')) === 'ended')
-})
-
-test('in several shards a separation is held in all of them, or in none', async () => {
-  const [one, other] = [await startQueue(), await startQueue()]
-  const joined = joinRetiredJobs([one.retired, other.retired])
-  await one.ended('task')
-  await other.queue.add('separation', { separation: linkedSeparation('task') }, { jobId: 'sep_task', delay: 3600_000 })
-  expect(await joined.hold('task', LATER)).toBe('busy')
-  expect(await one.submitter.stateOf('task')).toBe('ended')
-  await other.queue.remove('sep_task')
-  expect(await joined.hold('task', LATER)).toBe('held')
-  await joined.forget('task')
-  for (const { keys } of [one, other]) expect((await keys()).filter((key) => key.includes('task'))).toEqual([])
 })
 
 test('of many who ask at once, one gets the turn', async () => {

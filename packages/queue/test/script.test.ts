@@ -10,7 +10,7 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {} }
 
 const start = async () => {
   const server = await startRedisServer()
-  const redis = connectImpatiently({ name: 'a', url: server.url }, silent)
+  const redis = connectImpatiently({ url: server.url }, silent)
   const submitter = createSubmitter({ redis, prefix: 'test', deadlineMs: 5000 })
   await awaitReady(redis, 5000)
   onTestFinished(async () => {
@@ -36,7 +36,7 @@ test('a Redis that has forgotten how to add a job, and not how to look at it, kn
   const { server, redis, submitter } = await start()
   expect(await submitter.submit(linklessSeparation('task-1'))).toBe('accepted')
   await redis.script('FLUSH')
-  const other = connectImpatiently({ name: 'a', url: server.url }, silent)
+  const other = connectImpatiently({ url: server.url }, silent)
   await awaitReady(other, 5000)
   const made = { jobKey: 'test:separations:nobody', nonce: 'none' }
   expect(
@@ -58,7 +58,7 @@ test('of callbacks that come at once each is told whether it is new, two of one 
 
 test('however many callbacks one turn brings, each is noted and told', async () => {
   const { server, listed } = await start()
-  const redis = connectPatiently({ name: 'a', url: server.url }, silent)
+  const redis = connectPatiently({ url: server.url }, silent)
   onTestFinished(() => disconnect(redis))
   const { addMade } = createLibraryNotes(redis, 'test')
   await redis.hset('test:separations:last', 'data', 'its nonce')

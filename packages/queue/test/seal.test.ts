@@ -18,7 +18,7 @@ const separationOf = (url: string | null, otherUrls?: string[]): Separation => (
 
 const startSeals = async () => {
   const silent = { debug: () => {}, info: () => {}, warn: () => {} }
-  const redis = connectImpatiently({ name: 'a', url: inject('redisUrl') }, silent)
+  const redis = connectImpatiently({ url: inject('redisUrl') }, silent)
   onTestFinished(() => disconnect(redis))
   await awaitReady(redis, 5000)
   const prefix = `test-${randomUUID()}`

@@ -15,7 +15,7 @@ const HOUR = 3600_000
 
 /** A worker whose clock stands still at a time before the deadline, and whose far side always fails. */
 const startAt = async (leftMs: number, failure: Error, { isOld = false } = {}) => {
-  const redis = connectPatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
+  const redis = connectPatiently({ url: inject('redisUrl') }, SILENT)
   const prefix = `test-${randomUUID()}`
   const queue = new Queue<StemJob>(QUEUES.stems, { connection: redis, prefix })
   let tries = 0

@@ -13,7 +13,7 @@ const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 
 /** A worker that takes stems one by one, and a list of what it has taken. */
 const startTaking = async (jobs: { stem: string; priority: number }[], failures: Record<string, Error[]> = {}) => {
-  const redis = connectPatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
+  const redis = connectPatiently({ url: inject('redisUrl') }, SILENT)
   const prefix = `test-${randomUUID()}`
   const queue = new Queue<StemJob>(QUEUES.stems, { connection: redis, prefix })
   for (const { stem, priority } of jobs) {

@@ -17,7 +17,7 @@ const ended = (prevTS: number, count: number, prevCount: number, data: number[] 
 /** A queue, and what waits in it; the clock stands still unless it is told to go on. */
 const startQueue = async () => {
   const prefix = `test-${randomUUID()}`
-  const redis = connectImpatiently({ name: 'a', url: inject('redisUrl') }, SILENT)
+  const redis = connectImpatiently({ url: inject('redisUrl') }, SILENT)
   await once(redis, 'ready')
   const clock = { at: Date.now() }
   const time = createWaitingTime(redis, prefix, () => clock.at)

@@ -28,9 +28,7 @@ export class SpoolFullError extends Error {
   }
 }
 
-type SpooledFile = { name: string; receivedAtMs: number; bytes: number; lane?: string }
-
-const ONE_LANE = ''
+type SpooledFile = { name: string; receivedAtMs: number; bytes: number }
 
 const FILE_NAME = /^(\d{13,})-([0-9a-f]{32})\.json$/
 
@@ -39,13 +37,8 @@ const FILE_NAME = /^(\d{13,})-([0-9a-f]{32})\.json$/
  *
  * @param directory made when it is missing
  * @param maxBytes how much it may hold
- * @param laneOf where a task's callbacks are bound for; each lane is drained by itself. One lane where it is left out
  */
-export const createSpool = (
-  directory: string,
-  maxBytes: number,
-  laneOf: (taskId: string) => string = () => ONE_LANE,
-) => {
+export const createSpool = (directory: string, maxBytes: number) => {
   const folder = resolve(directory)
   const files = new Map<string, SpooledFile>() // by the hash of what they say
   const beingWritten = new Map<string, Promise<void>>()
@@ -64,12 +57,7 @@ export const createSpool = (
   const write = async (entry: SpoolEntry, hash: string): Promise<void> => {
     const text = JSON.stringify(entry)
     const receivedAtMs = Date.parse(entry.receivedAt)
-    const file = {
-      name: `${receivedAtMs}-${hash}.json`,
-      receivedAtMs,
-      bytes: Buffer.byteLength(text),
-      lane: laneOf(entry.taskId),
-    }
+    const file = { name: `${receivedAtMs}-${hash}.json`, receivedAtMs, bytes: Buffer.byteLength(text) }
     if (bytesHeld + file.bytes > maxBytes) throw new SpoolFullError(maxBytes)
     bytesHeld += file.bytes // of many at once, none may overshoot
     try {
@@ -124,23 +112,19 @@ export const createSpool = (
       await writing
     },
     /**
-     * Gives every callback of a lane to `deliver`, oldest first, and forgets those that it took. What cannot be read is set
-     * aside under another name. What waits in another lane is not even read, once it is known that it does.
+     * Gives every callback to `deliver`, oldest first, and forgets those that it took. What cannot be read is set aside under
+     * another name.
      *
      * @param deliver returns false to keep this one for another time; throws to stop
      */
-    drain: async (deliver: (entry: SpoolEntry) => Promise<boolean>, lane: string = ONE_LANE): Promise<void> => {
+    drain: async (deliver: (entry: SpoolEntry) => Promise<boolean>): Promise<void> => {
       const oldestFirst = [...files].sort(([, a], [, b]) => a.receivedAtMs - b.receivedAtMs)
-      for (const [hash, file] of oldestFirst) {
-        const { name } = file
-        if (!files.has(hash) || (file.lane ?? lane) !== lane) continue
+      for (const [hash, { name }] of oldestFirst) {
         const entry = await readEntry(name)
         if (entry === 'unreadable') {
-          // Those who drain another lane may have been quicker.
           await rename(join(folder, name), join(folder, `${name}.unreadable`)).catch(unlessMissing)
         } else if (entry !== 'missing') {
-          file.lane = laneOf(entry.taskId) // an earlier process may have left it
-          if (file.lane !== lane || !(await deliver(entry))) continue
+          if (!(await deliver(entry))) continue
           await rm(join(folder, name), { force: true })
         }
         forget(hash)
@@ -151,24 +135,12 @@ export const createSpool = (
       const oldest = [...files.values()].reduce((earliest, file) => Math.min(earliest, file.receivedAtMs), now)
       return { files: files.size, bytes: bytesHeld, oldestAgeSeconds: (now - oldest) / 1000 }
     },
-    /**
-     * The same of a lane.
-     *
-     * @param lane `undefined` for what an earlier process has left and nobody has read yet
-     */
-    stateOf: (lane: string | undefined, now = Date.now()) => {
-      const held = [...files.values()].filter((file) => file.lane === lane)
-      const oldest = held.reduce((earliest, file) => Math.min(earliest, file.receivedAtMs), now)
-      const bytes = held.reduce((sum, file) => sum + file.bytes, 0)
-      return { files: held.length, bytes, oldestAgeSeconds: (now - oldest) / 1000 }
-    },
-    /** Does anything wait in this lane, or may it? */
-    holds: (lane: string): boolean => [...files.values()].some((file) => (file.lane ?? lane) === lane),
   }
 }
 
 export type Spool = ReturnType<typeof createSpool>
 
+// Another ingress on the same directory may have been quicker.
 const unlessMissing = (error: NodeJS.ErrnoException): void => {
   if (error.code !== 'ENOENT') throw error
 }

@@ -6,7 +6,6 @@ import { jobHref } from '../job-href.ts'
 import { isRunning, type LibraryPage, type LibraryView, type ShownEntry } from '../library.ts'
 import { viewHref } from '../library-view.ts'
 import type { LibraryStem } from '../separation-schemas.ts'
-import { awayNotice } from './away-notice.ts'
 import type { Block, Frame, Layout } from './layout.ts'
 import { kindText, statusText, summaryText } from './separation-text.ts'
 import { stemLine } from './stem-line.ts'
@@ -39,11 +38,10 @@ const EXPECT_FORM = `<details><summary>Expect a task</summary><form class="expec
 <label>Task id <input name="task_id" required maxlength="128" pattern="[A-Za-z0-9_\\-]+" autocomplete="off" spellcheck="false"></label>
 <button title="If its callback does not come, the provider is asked for the result">Expect</button></form></details>`
 
-const notices = ({ away, isFilled }: LibraryPage): string =>
-  awayNotice(away) +
-  (isFilled
+const notices = ({ isFilled }: LibraryPage): string =>
+  isFilled
     ? ''
-    : '<p role="status" class="about">A worker is still putting the list together; older separations appear as it finds them.</p>')
+    : '<p role="status" class="about">A worker is still putting the list together; older separations appear as it finds them.</p>'
 
 const views = ({ counts }: LibraryPage, view: LibraryView): string => {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0)
@@ -96,9 +94,9 @@ const replayButton = ({
 const aboutText = ({ status, type }: ShownEntry): string =>
   status === 'expected' ? 'its callback has not come · registered' : html`${kindText(type)} · received`
 
-const links = ({ task_id, manifest_url, shard }: ShownEntry): string =>
+const links = ({ task_id, manifest_url }: ShownEntry): string =>
   html`!${manifest_url === null ? '' : html`<a href="${manifest_url}">manifest.json</a> · `}<a
-href="${jobHref('separations', separationJobId(task_id), shard)}">job</a>`
+href="${jobHref('separations', separationJobId(task_id))}">job</a>`
 
 const pager = ({ newer, older }: LibraryPage, view: LibraryView): string => {
   const { of, search } = view

@@ -1,8 +1,7 @@
 import { type ListedNotification, NOTIFICATION_STATES, type NotificationState } from '@stems/queue/notifications'
 import { html } from 'ghtml'
 import { jobHref } from '../job-href.ts'
-import type { NotificationsPage, ShownNotification } from '../notification-desk.ts'
-import { awayNotice } from './away-notice.ts'
+import type { NotificationsPage } from '../notification-desk.ts'
 import { layout } from './layout.ts'
 import { pager } from './pager.ts'
 import { time } from './time.ts'
@@ -23,7 +22,6 @@ export const notificationsPage = (shown: NotificationsPage, { mayAct, state, sen
     body: html`<h1>Notifications</h1>
 <p>What the app behind NOTIFY_URL is told. Each is tried for a day, less and less often; one that failed is not sent again by itself.</p>
 !${sentAgain === undefined ? '' : html`<p role="status">Sent again: ${sentAgain}.</p>`}
-!${awayNotice(shown.away)}
 <p>!${views(shown.counts, state)}</p>
 !${shown.total === 0 ? '<p>There are none.</p>' : ''}
 !${shown.counts.failed > 0 && mayAct ? button('/notifications/replay', 'Send all again that failed') : ''}
@@ -45,9 +43,9 @@ const views = (counts: Record<NotificationState, number>, shown: NotificationSta
 
 const COLOURS = { failed: 'failed', waiting: 'waiting', delivered: 'complete' } as const
 
-const article = (each: ShownNotification, mayAct: boolean): string => {
+const article = (each: ListedNotification, mayAct: boolean): string => {
   const { id, type, taskId, stem, state, attempts, announcedAt, endedAt, nextTryAt, lastAnswer } = each
-  const job = jobHref('notifications', id, each.shard)
+  const job = jobHref('notifications', id)
   return html`<article class="separation">
 <header><h2>${taskId}</h2><span class="status ${COLOURS[state]}">${state}</span></header>
 <p class="about">${type}${stem === undefined ? '' : ` · ${stem}`} · announced !${time(announcedAt)} · ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}

@@ -1,7 +1,6 @@
 import { html } from 'ghtml'
 import type { Overview, OverviewIngress, OverviewWorker, States } from '../overview-schema.ts'
 import { bytesText, countText, durationText } from './amounts.ts'
-import { awayNotice } from './away-notice.ts'
 import type { Block, Layout } from './layout.ts'
 import { overviewTroubles } from './overview-troubles.ts'
 import { type Plot, plot } from './plot.ts'
@@ -17,7 +16,7 @@ export const overviewPage = (overview: Overview): Layout => ({
 })
 
 const overviewBlocks = (overview: Overview): Block[] => [
-  { id: 'troubles', html: awayNotice(overview.shards_away ?? []) + overviewTroubles(overview) },
+  { id: 'troubles', html: overviewTroubles(overview) },
   { id: 'figures', html: figures(overview) },
   { id: 'plots', html: plots(overview) },
   { id: 'workers', html: workers(overview) },
@@ -77,10 +76,8 @@ const workers = (overview: Overview): string => html`<h2 class="part">Workers al
 <tbody>!${overview.workers.map((each) => workerRow(each, overview))}</tbody></table>`
 }`
 
-const workerRow = (worker: OverviewWorker, { at, workers }: Overview): string => {
-  const areSeveral = new Set(workers.flatMap(({ shards }) => shards)).size > 1
-  return html`<tr>
-<th scope="row">!${processText(worker, at)}!${areSeveral ? html`<br><small>serves ${worker.shards.join(', ')}</small>` : ''}</th>
+const workerRow = (worker: OverviewWorker, { at }: Overview): string => html`<tr>
+<th scope="row">!${processText(worker, at)}</th>
 <td>!${worker.leaving ? '<p>Leaves: it takes nothing new.</p>' : ''}
 !${worker.troubles.map(({ message }) => html`<p class="reason">${message}</p>`)}
 !${isIdle(worker) ? '<p>Nothing.</p>' : html`<p>${workText(worker)}</p>`}
@@ -88,7 +85,6 @@ const workerRow = (worker: OverviewWorker, { at, workers }: Overview): string =>
 !${worker.stems.map((stem) => html`<li>!${taskLink(stem.task_id)}: ${stem.stem}, ${progressText(stem)}, for ${sinceText(stem.since, at)}</li>`)}</ul></td>
 </tr>
 `
-}
 
 const isIdle = ({ stems_running, separations_running }: OverviewWorker): boolean =>
   stems_running + separations_running === 0

@@ -6,7 +6,6 @@ import { countText, durationText } from './amounts.ts'
 /** What is wrong, and what can be done about it: words for people. Nothing wrong is said as well. */
 export const overviewTroubles = (overview: Overview): string => {
   const troubles = [...whoIsMissing(overview), ...whatWorkersSay(overview), ...whatIsLeft(overview)]
-  if (troubles.length === 0 && overview.shards_away) return '' // who knows
   if (troubles.length === 0) return '<p role="status" class="fine">Nothing is wrong.</p>'
   return html`<section class="troubles"><h2 class="part"><span role="status">${countText(troubles.length, 'thing')} to look at</span></h2>
 <ul>!${troubles.map((trouble) => html`<li>!${trouble}</li>`)}</ul></section>`

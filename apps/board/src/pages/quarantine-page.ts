@@ -1,7 +1,7 @@
+import type { QuarantineEntry } from '@stems/queue/quarantine'
 import { html } from 'ghtml'
 import { jobHref } from '../job-href.ts'
-import type { HeldEntry, QuarantinePage, ReleaseCounts } from '../quarantine-desk.ts'
-import { awayNotice } from './away-notice.ts'
+import type { QuarantinePage, ReleaseCounts } from '../quarantine-desk.ts'
 import { layout } from './layout.ts'
 import { pager } from './pager.ts'
 import { payloadText } from './payload-text.ts'
@@ -24,7 +24,6 @@ export const quarantinePage = (held: QuarantinePage, { mayAct, released }: Quara
     body: html`<h1>Quarantine</h1>
 <p>Verified callbacks that this version cannot read, kept whole: after an upgrade they can be tried again. And callbacks
 that the provider's own record does not bear out: trying one of those again compares it once more.</p>
-!${awayNotice(held.away)}
 !${released ? releaseText(released) : ''}
 !${held.total === 0 ? '<p>Nothing is in quarantine.</p>' : ''}
 !${held.total > 0 && mayAct ? releaseButton('/quarantine/release', 'Try all again') : ''}
@@ -35,9 +34,9 @@ that the provider's own record does not bear out: trying one of those again comp
 const releaseText = ({ accepted, duplicate, unreadable, unconfirmed }: ReleaseCounts): string =>
   html`<p role="status">Tried again: ${accepted} accepted, ${duplicate} known already, ${unreadable} still not readable, ${unconfirmed} left that are not borne out.</p>`
 
-const article = (entry: HeldEntry, mayAct: boolean): string => {
+const article = (entry: QuarantineEntry, mayAct: boolean): string => {
   const { text, isWhole } = payloadText(entry.payload, SHOWN_CHARACTERS)
-  const job = jobHref('quarantine', entry.id, entry.shard)
+  const job = jobHref('quarantine', entry.id)
   return html`<article class="separation">
 <header><h2>${entry.taskId}</h2></header>
 <p class="about">received !${time(entry.receivedAt)} · <a href="${job}">job</a></p>

@@ -54,7 +54,7 @@ const about = (separation: WholeSeparation, mayAct: boolean): string => {
 <div class="actions">!${isHome ? html`<a class="button" href="/files/${task_id}/stems.zip" download>Download all as ZIP</a>` : ''}
 !${separation.manifest_url === null ? '' : html`<button type="button" id="copy-manifest" data-from="${separation.manifest_url}" data-own>Copy the manifest</button> <a href="${separation.manifest_url}">manifest.json</a>`}
 !${isRunning(separation) || !mayAct ? '' : html`<form method="post" action="/separations/${task_id}/replay?back=separation" class="act"><button title="Fetch what is missing, check what is there">Replay</button></form>`}
-<a href="${jobHref('separations', separationJobId(task_id), separation.shard)}">job</a></div>`
+<a href="${jobHref('separations', separationJobId(task_id))}">job</a></div>`
 }
 
 const notices = ({ separation }: SeparationView): string => {

@@ -6,13 +6,11 @@ import type { HostLimit } from '@stems/queue/host-limit'
 import { createLibraryNotes } from '@stems/queue/library-notes'
 import { startSamples } from '@stems/queue/minute-samples'
 import { createQuarantine } from '@stems/queue/quarantine'
-import { connectImpatiently, connectPatiently, disconnect, isReady, type RedisTarget } from '@stems/queue/redis'
+import { connectPatiently, disconnect, isReady, type RedisConnection } from '@stems/queue/redis'
 import { createSeparationsWorker } from '@stems/queue/separations-worker'
-import type { TaskSubmitter } from '@stems/queue/shard-submitter'
 import { createStemsWorker } from '@stems/queue/stems-worker'
 import { createStuckFinder } from '@stems/queue/stuck'
-import { createSubmitter } from '@stems/queue/submit'
-import type { Telemetry } from '@stems/queue/telemetry'
+import type { TaskSubmitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import type { Tracing } from '@stems/telemetry/tracing'
@@ -37,64 +35,31 @@ const SUBMIT_DEADLINE_MS = 5000
 const AWAY_PATIENCE_MS = 3000
 const LOOK_MS = 100
 
-/** What every worker has of every shard, whether it serves it or not: a connection, and a look at where a task is. */
-export const openShard = ({ target, config, telemetry, log: appLog }: OpenOptions) => {
-  const log = config.redis.length > 1 ? appLog.child({ shard: target.name }) : appLog
-  const statusRedis = connectImpatiently(target, log)
-  const room = { redis: statusRedis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS }
-  const submitter = createSubmitter({ ...room, telemetry })
-  return {
-    target,
-    name: target.name,
-    log,
-    /** Fails fast. */
-    statusRedis,
-    submitter,
-    close: async () => {
-      await submitter.close()
-      disconnect(statusRedis)
-    },
-  }
-}
-
 type WorkerConfig = ReturnType<typeof readConfig>
 
-type OpenOptions = { target: RedisTarget; config: WorkerConfig; telemetry: Telemetry | undefined; log: Log }
-
-export type OpenShard = ReturnType<typeof openShard>
-
-export type ShardOptions = {
-  shard: OpenShard
+export type ConsumersOptions = {
   config: WorkerConfig
-  /** Looks for a task in all shards. */
+  /** A connection that fails fast; it stays the caller's to close. */
+  statusRedis: RedisConnection
   submitter: TaskSubmitter
-  /** Does a task belong to this shard? */
-  owns: (taskId: string) => boolean
-  /** What of the process' limits is for this shard. */
-  concurrency: number
-  globalConcurrency: number | undefined
-  /** Over all shards. */
   hostLimit: HostLimit
   store: StemStore
   metrics: WorkerMetrics
   providerApi: ReturnType<typeof createProviderApi> | undefined
   saveStem: ReturnType<typeof createSaveStem>
-  /** Nobody looks at stems where there is none. */
+  /** No stem is analyzed without it. */
   analysisThread: AnalysisThread | undefined
   /** Are no new downloads taken, for lack of disk space? */
   isIntakePaused: () => boolean
   tracing: Tracing | undefined
+  log: Log
 }
 
-/**
- * Serves one Redis: all that a worker does once per shard. It shares nothing with other shards that could wait for this one,
- * so that one which is away holds up nobody.
- */
-export const startShard = (options: ShardOptions) => {
-  const { shard, config, store, metrics, providerApi, saveStem, isIntakePaused, submitter } = options
-  const { target, name, statusRedis, log } = shard
+/** Starts the consumers of all queues, with the watchdog and the sweep that see to it that they go on. */
+export const startConsumers = (options: ConsumersOptions) => {
+  const { config, statusRedis, store, metrics, providerApi, saveStem, isIntakePaused, submitter, log } = options
   const prefix = config.queuePrefix
-  const jobsRedis = connectPatiently(target, log)
+  const jobsRedis = connectPatiently(config.redis, log)
   const queue = { redis: jobsRedis, prefix, retainS: config.retainJobsS, telemetry: options.tracing?.telemetry, log }
   const counter = createQueueCounter(statusRedis, prefix)
   const watchdog = createWatchdog({
@@ -131,9 +96,9 @@ export const startShard = (options: ShardOptions) => {
   const atWork = createAtWork()
   const stems = createStemsWorker({
     ...queue,
-    concurrency: options.concurrency,
-    globalConcurrency: options.globalConcurrency,
-    turns: { limit: options.hostLimit, queue: name },
+    concurrency: config.concurrency,
+    globalConcurrency: config.globalConcurrency,
+    turns: { limit: options.hostLimit, queue: 'stems' },
     backoffMs: config.backoffMs,
     startsPaused: true, // until the first look at the disk
     onActivity: () => watchdog.busy('stems'),
@@ -143,13 +108,7 @@ export const startShard = (options: ShardOptions) => {
   const analyses = startAnalyses(options, queue)
   watchdog.start()
   const stuck = createStuckFinder({ redis: statusRedis, prefix, attempts: config.attempts })
-  const reconcile = startReconcile({
-    store: ownPartOf(store, options.owns),
-    submitter,
-    stuck,
-    everyMs: config.reconcileMs,
-    log,
-  })
+  const reconcile = startReconcile({ store, submitter, stuck, everyMs: config.reconcileMs, log })
   const samples = startSamples({ redis: statusRedis, prefix, counter, log })
 
   const leave = async (): Promise<void> => {
@@ -168,18 +127,13 @@ export const startShard = (options: ShardOptions) => {
       await sleep(LOOK_MS, undefined, { signal })
       awayMs = isReady(statusRedis) || atWork.stems().length > 0 ? 0 : awayMs + LOOK_MS
     }
-    log.warn({}, 'shard.left_without_word: Redis is away')
+    log.warn({}, 'worker.left_without_word: Redis is away')
   }
 
   return {
-    name,
     counter,
-    isReady: (): boolean => isReady(statusRedis),
     /** Why only a restart can help; `undefined` when none is needed. */
-    stuck: (): string | undefined => {
-      const reason = watchdog.stuck()
-      return reason === undefined || config.redis.length === 1 ? reason : `shard ${name}: ${reason}`
-    },
+    stuck: watchdog.stuck,
     /** What is being done right now: stems, and task ids of separations. */
     atWork: () => ({ stems: atWork.stems(), separations: separations.running() }),
     intake: { pause: stems.pause, resume: stems.resume },
@@ -193,14 +147,13 @@ export const startShard = (options: ShardOptions) => {
   }
 }
 
-export type Shard = ReturnType<typeof startShard>
+export type Consumers = ReturnType<typeof startConsumers>
 
 const startAnalyses = (
-  { shard, config, store, metrics, analysisThread: thread }: ShardOptions,
+  { statusRedis: redis, config, store, metrics, analysisThread: thread, log }: ConsumersOptions,
   queue: Omit<AnalysesWorkerOptions, 'analyse'>,
 ) => {
   if (!thread) return undefined
-  const { statusRedis: redis, log } = shard
   const amender = createAmender({ redis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS })
   const worker = createAnalysesWorker({
     ...queue,
@@ -217,9 +170,3 @@ const startAnalyses = (
     },
   }
 }
-
-// What is open in the store belongs to the shard of its task: only that one's sweep drives it again.
-const ownPartOf = (store: StemStore, owns: (taskId: string) => boolean): StemStore => ({
-  ...store,
-  listOpen: async (olderThanMs) => (await store.listOpen(olderThanMs)).filter(({ taskId }) => owns(taskId)),
-})
