@@ -67,7 +67,7 @@ const KINDS = [
   /^(?:separations|quarantine):(?:meta|id|events|wait|marker|stalled-check)$/,
   /^resent:[\w-]{1,128}$/,
   /^seal-key$/,
-  /^library:(?:waiting|changes)$/,
+  /^library(?::entries|:counts)?$/,
   /^(?:presence|minutes|minutes:arrived)$/,
 ]
 

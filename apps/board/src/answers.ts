@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { QueueAwayError } from '@stems/queue/listing'
+import { QueueAwayError } from '@stems/queue/queue-away-error'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { messagePage } from './pages/message-page.ts'

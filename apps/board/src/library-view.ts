@@ -1,5 +1,5 @@
 import { taskIdSchema } from '@stems/domain/task-id'
-import { LISTED_STATUSES } from '@stems/queue/library-notes'
+import { LISTED_STATUSES } from '@stems/queue/library-index'
 import type { LibraryPlace } from '@stems/queue/library-pages'
 import { z } from 'zod'
 import type { LibraryView } from './library.ts'

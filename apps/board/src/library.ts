@@ -1,12 +1,13 @@
 import type { Manifest } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
-import type { ListedStatus } from '@stems/queue/library-notes'
+import type { ListedStatus } from '@stems/queue/library-index'
 import type { LibraryItem, LibraryPlace } from '@stems/queue/library-pages'
-import { type ListedSeparation, type Listing, QueueAwayError } from '@stems/queue/listing'
+import type { ListedSeparation, Listing } from '@stems/queue/listing'
 import type { StemProgress as JobProgress, ProgressReader } from '@stems/queue/progress'
+import { QueueAwayError } from '@stems/queue/queue-away-error'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
-import { type ChangeMemory, createChangeMemory } from './change-memory.ts'
+import { createReadCache } from './read-cache.ts'
 import type { LibraryEntry, LibraryStem, StemProgress, WholeSeparation } from './separation-schemas.ts'
 
 type ManifestStem = Manifest['stems'][string]
@@ -28,29 +29,28 @@ export type LibraryPage = {
   newer: LibraryPlace | undefined
   older: LibraryPlace | undefined
   counts: Record<ListedStatus, number>
-  /** Is everything in the list that was there before it was kept? */
-  isFilled: boolean
+  /** Does the index hold everything that the store holds? */
+  isComplete: boolean
 }
 
 /** A step of a walk through all separations; `next_cursor` is null when all were shown. */
 export type LibraryStep = { separations: LibraryEntry[]; next_cursor: string | null }
 
 export type LibraryOptions = {
-  listing: Pick<Listing, 'page' | 'walk' | 'find' | 'count' | 'isFilled' | 'changesSince' | 'correct'>
+  listing: Pick<Listing, 'page' | 'walk' | 'find' | 'count' | 'isComplete' | 'changedAt'>
   progress: Pick<ProgressReader, 'read'>
   store: StemStore
   log: Log
 }
 
 const PAGE_LENGTH = 50
-const CERTAINLY_GONE_MS = 3600_000 // until then it may be a callback whose job is being made
 
 /**
- * The library of separations: the list says in what order to look, the queues know what runs, the store's manifests what has
- * come of it. What is shown is what the latter two say; where the list is not true, it is corrected.
+ * The library of separations: the index has their order, the queues know what runs, and the manifests in the store how it
+ * ended. What is shown is what the latter two say.
  */
 export const createLibrary = ({ listing, progress, store, log }: LibraryOptions) => {
-  const entries = createChangeMemory<ShownEntry>()
+  const entries = createReadCache<ShownEntry>()
 
   const readManifest = (taskId: string): Promise<Manifest | undefined> =>
     store.readManifest(taskId).catch((error: Error) => {
@@ -67,7 +67,7 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
     )
 
   // Of one that has ended its manifest says all, of any other its job does.
-  const readItem = async ({ taskId, status }: LibraryItem): Promise<ShownEntry | undefined> => {
+  const readEntry = async ({ taskId, status }: LibraryItem): Promise<ShownEntry | undefined> => {
     const ended = isRunning({ status }) ? undefined : await readManifest(taskId)
     if (ended) return { ...toForgottenEntry(ended), progress: {} }
     const listed = await listing.find(taskId)
@@ -76,23 +76,6 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
     const entry = listed ? toEntry(listed, manifest) : manifest && toForgottenEntry(manifest)
     return entry && { ...entry, progress: toProgress(stems) }
   }
-
-  const readEntry = async (item: LibraryItem): Promise<ShownEntry | undefined> => {
-    const entry = await readItem(item)
-    const isGone = entry === undefined && Date.now() - item.at > CERTAINLY_GONE_MS && (await isNowhere(item.taskId))
-    if (isGone || (entry && entry.status !== item.status)) {
-      await listing
-        .correct(item, entry?.status)
-        .catch((error: Error) => log.debug({ taskId: item.taskId, error: error.message }, 'library.not_corrected'))
-    }
-    return entry
-  }
-
-  const isNowhere = (taskId: string): Promise<boolean> =>
-    store.readManifest(taskId).then(
-      (manifest) => manifest === undefined,
-      () => false, // a store that is away says nothing
-    )
 
   const find = async (taskId: string): Promise<WholeSeparation | undefined> => {
     if (!taskIdSchema.safeParse(taskId).success) return undefined
@@ -103,13 +86,11 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
     return entry && { ...entry, progress: toProgress(stems), manifest: manifest ?? null }
   }
 
-  type ReadEntry = (item: LibraryItem) => Promise<ShownEntry | undefined>
-
-  const readPage = async (view: LibraryView, read: ReadEntry): Promise<LibraryPage> => {
-    const [{ items, more }, counts, isFilled] = await Promise.all([
+  const readPage = async (view: LibraryView, read: typeof readEntry): Promise<LibraryPage> => {
+    const [{ items, more }, counts, isComplete] = await Promise.all([
       listing.page({ ...view, limit: PAGE_LENGTH }),
       listing.count(),
-      listing.isFilled(),
+      listing.isComplete(),
     ])
     if (view.newer && !more) return readPage({ ...view, newer: undefined }, read) // the first page is a full one
     const entries = await Promise.all(items.map(read))
@@ -126,14 +107,11 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
       newer: view.newer ? (first ?? more) : view.older && (first ?? view.older),
       older: view.newer ? (last ?? view.newer) : more,
       counts,
-      isFilled,
+      isComplete,
     }
   }
 
-  const forgetChanged = <Known>(memory: ChangeMemory<Known>): Promise<void> =>
-    memory.forgetChanged(listing.changesSince)
-
-  // Whoever has the whole id finds what the list does not know, too.
+  // A whole task ID also finds what the index does not have.
   const findExact = async (taskId: string, of: ListedStatus | undefined): Promise<ShownEntry | undefined> => {
     const found = await find(taskId)
     return found && (of === undefined || found.status === of) ? found : undefined
@@ -151,12 +129,8 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
      *
      * @throws {QueueAwayError}
      */
-    pageAgain: async (view: LibraryView): Promise<LibraryPage> => {
-      await forgetChanged(entries)
-      return readPage(view, (item) => entries.remember(item.taskId, () => readEntry(item), hasEnded))
-    },
-    /** Has a memory of one's own forget what has changed. */
-    forgetChanged,
+    pageAgain: (view: LibraryView): Promise<LibraryPage> =>
+      readPage(view, (item) => entries.read(item.taskId, item.changedAt, () => readEntry(item), hasEnded)),
     /**
      * A step of a walk through all separations, or all of a status, newest first.
      *
@@ -177,6 +151,12 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
      * @throws {QueueAwayError}
      */
     find,
+    /**
+     * When something about a separation last changed, in milliseconds since 1970; `undefined` when the index does not have it.
+     *
+     * @throws {QueueAwayError}
+     */
+    changedAt: listing.changedAt,
   }
 }
 

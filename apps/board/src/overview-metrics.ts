@@ -1,5 +1,5 @@
 import { TROUBLES } from '@stems/domain/presence'
-import { QueueAwayError } from '@stems/queue/listing'
+import { QueueAwayError } from '@stems/queue/queue-away-error'
 import { addRedisGauge } from '@stems/telemetry/redis-gauge'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ReadOverview } from './overview.ts'

@@ -1,6 +1,6 @@
 import { separationOfManifest } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { QueueAwayError } from '@stems/queue/listing'
+import { QueueAwayError } from '@stems/queue/queue-away-error'
 import type { ReplayAnswer, Submitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'

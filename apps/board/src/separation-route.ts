@@ -4,18 +4,18 @@ import type { Log } from '@stems/telemetry/log'
 import type { FastifyInstance } from 'fastify'
 import { sendFailure } from './answers.ts'
 import { UNKNOWN_TASK } from './api-routes.ts'
-import { createChangeMemory } from './change-memory.ts'
 import type { EventStreams } from './event-streams.ts'
 import { isRunning, type Library } from './library.ts'
 import { addLivePage } from './live-route.ts'
 import { type SeparationView, separationPage } from './pages/separation-page.ts'
 import type { QuarantineDesk } from './quarantine-desk.ts'
+import { createReadCache } from './read-cache.ts'
 import { forPlayers } from './security-headers.ts'
 import type { WholeSeparation } from './separation-schemas.ts'
 
 export type SeparationRouteOptions = {
   streams: EventStreams
-  library: Pick<Library, 'find' | 'forgetChanged'>
+  library: Pick<Library, 'find' | 'changedAt'>
   store: Pick<StemStore, 'readAnalysis'>
   quarantine: Pick<QuarantineDesk, 'count'>
   log: Log
@@ -46,12 +46,10 @@ export const addSeparationRoute = (
     return separation && { separation, analyses: await readAnalyses(separation) }
   }
 
-  // What has ended changes only when the list says so: a store in a bucket wants to be paid for each look.
-  const views = createChangeMemory<SeparationView>()
-  const readAgain = async (taskId: string): Promise<SeparationView | undefined> => {
-    await library.forgetChanged(views)
-    return views.remember(taskId, () => readView(taskId), hasEnded)
-  }
+  // What has ended changes only when the index says so, and each request to a bucket costs money.
+  const views = createReadCache<SeparationView>()
+  const readAgain = async (taskId: string): Promise<SeparationView | undefined> =>
+    views.read(taskId, await library.changedAt(taskId), () => readView(taskId), hasEnded)
 
   addLivePage(app, streams, {
     path: '/separations/:taskId',

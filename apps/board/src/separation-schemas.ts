@@ -1,5 +1,5 @@
 import { failedStemSchema, manifestSchema, savedStemSchema } from '@stems/domain/manifest'
-import { LISTED_STATUSES } from '@stems/queue/library-notes'
+import { LISTED_STATUSES } from '@stems/queue/library-index'
 import { z } from 'zod'
 
 export const statusSchema = z

@@ -105,7 +105,7 @@ test('a board that starts and is looked at leaves an empty Redis empty', async (
   const server = await startRedisServer()
   onTestFinished(server.close)
   const { dump } = await openRedis(server.url)
-  const board = await startBoard(server.url, { isFilled: false })
+  const board = await startBoard(server.url, { isComplete: false })
   for (const path of [
     '/',
     '/quarantine',

@@ -6,8 +6,7 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { createBoardQueues } from '@stems/queue/board-queues'
 import { createFigures } from '@stems/queue/figures'
-import { createLibraryFill } from '@stems/queue/library-fill'
-import { createLibraryNotes, libraryKeys } from '@stems/queue/library-notes'
+import { createLibraryIndex, libraryKeys } from '@stems/queue/library-index'
 import { createListing } from '@stems/queue/listing'
 import { createNotifications } from '@stems/queue/notifications'
 import { createProgressReader } from '@stems/queue/progress'
@@ -39,13 +38,13 @@ export const authorizationOf = ({ user, password }: Omit<Login, 'role'>): string
  * A board that listens, over a store and a queue prefix of its own.
  *
  * @param redisIsAway does not wait until the board has reached Redis
- * @param isFilled a worker has seen to it that the list holds what was there before
+ * @param isComplete a worker has completed the index from the store
  */
 export const startBoard = async (
   redisUrl: string,
   {
     redisIsAway = false,
-    isFilled = true,
+    isComplete = true,
     logins = [LOGIN, VIEWER],
     apiKeys = [API_KEY],
     trustedProxies = [] as string[],
@@ -94,7 +93,8 @@ export const startBoard = async (
   }).finally(() => unsubscribe('fastify.initialization', watch))
   const origin = await server.listen({ host: '127.0.0.1', port: 0 })
   if (!redisIsAway) await awaitReady(redis, 20_000)
-  if (!redisIsAway && isFilled) await fillLibrary(redis, prefix)
+  const index = createLibraryIndex(redis, prefix)
+  if (!redisIsAway && isComplete) await index.markComplete(new Date().toISOString())
   onTestFinished(async () => {
     await server.close()
     for (const each of [listing, progress, queues, submitter, quarantine, notifications, figures]) await each.close()
@@ -110,13 +110,9 @@ export const startBoard = async (
     store,
     queues,
     quarantine,
-    /** What the list holds. */
-    library: {
-      ...createLibraryNotes(redis, prefix),
-      has: async (taskId: string) =>
-        (await Promise.all(libraryKeys(prefix).all.map((key) => redis.zscore(key, taskId)))).some(
-          (score) => score !== null,
-        ),
+    index: {
+      ...index,
+      has: async (taskId: string) => (await redis.zscore(libraryKeys(prefix).tasks, taskId)) !== null,
     },
     /** All routes that the server has, Bull Board's too. */
     routes,
@@ -128,13 +124,6 @@ export const startBoard = async (
     get: (path: string, init: RequestInit = {}) =>
       fetch(`${origin}${path}`, { ...init, headers: { authorization: authorizationOf(LOGIN) } }),
   }
-}
-
-// A worker does so, where there is one.
-const fillLibrary = async (...room: Parameters<typeof createLibraryFill>) => {
-  const fill = createLibraryFill(...room)
-  await fill.finish({ startedAt: Date.now() })
-  await fill.close()
 }
 
 export type Route = { method: string; url: string; open: boolean }

@@ -3,7 +3,7 @@ import { createAmender } from '@stems/queue/amend'
 import { type AnalysesWorkerOptions, createAnalysesWorker } from '@stems/queue/analyses-worker'
 import { createQueueCounter } from '@stems/queue/counts'
 import type { HostLimit } from '@stems/queue/host-limit'
-import { createLibraryNotes } from '@stems/queue/library-notes'
+import { createLibraryIndex } from '@stems/queue/library-index'
 import { startSamples } from '@stems/queue/minute-samples'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { connectPatiently, disconnect, isReady, type RedisConnection } from '@stems/queue/redis'
@@ -26,6 +26,7 @@ import { startNotify } from './notify.ts'
 import type { createProviderApi } from './provider-api.ts'
 import { createReadback } from './readback.ts'
 import { startReconcile } from './reconcile.ts'
+import { startReindex } from './reindex.ts'
 import type { createSaveStem } from './save-stem.ts'
 import { createWatchdog } from './watchdog.ts'
 
@@ -109,12 +110,14 @@ export const startConsumers = (options: ConsumersOptions) => {
   watchdog.start()
   const stuck = createStuckFinder({ redis: statusRedis, prefix, attempts: config.attempts })
   const reconcile = startReconcile({ store, submitter, stuck, everyMs: config.reconcileMs, log })
+  const reindex = startReindex({ redis: jobsRedis, prefix, store, everyMs: config.reconcileMs, log })
   const samples = startSamples({ redis: statusRedis, prefix, counter, log })
 
   const leave = async (): Promise<void> => {
     await Promise.all([stems.close(DRAIN_MS), separations.close(), analyses?.close(), notify?.stop()])
     await notify?.close()
     await reconcile.close()
+    await reindex.close()
     await stuck.close()
     await quarantine.close()
     await samples.close()
@@ -160,7 +163,7 @@ const startAnalyses = (
     analyse: createAnalyseSeparation({
       ...{ store, thread, metrics, log },
       amend: amender.amend,
-      onAnalysed: createLibraryNotes(redis, config.queuePrefix).tell,
+      onAnalysed: createLibraryIndex(redis, config.queuePrefix).touch,
     }),
   })
   return {

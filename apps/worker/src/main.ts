@@ -22,7 +22,6 @@ import { createDiskReserve, reserveOrExit } from './disk-reserve.ts'
 import { createDownload } from './download.ts'
 import { createFreshLink } from './fresh-link.ts'
 import { createHealthServer } from './health-server.ts'
-import { startLibraryFill } from './library-fill.ts'
 import { addDiskMetrics, addQueueMetrics, createWorkerMetrics } from './metrics.ts'
 import { createNoticeBlocked } from './notice-blocked.ts'
 import { createProviderApi } from './provider-api.ts'
@@ -117,13 +116,6 @@ const retention = startRetention({
   registry: metrics.registry,
   log,
 })
-const libraryFill = startLibraryFill({
-  redis: statusRedis,
-  store,
-  prefix: config.queuePrefix,
-  everyMs: config.reconcileMs,
-  log,
-})
 const health = createHealthServer({
   metrics: metrics.registry,
   stuck: consumers.stuck,
@@ -154,7 +146,6 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   hostLimit.close()
   await danger.close()
   await retention.close()
-  await libraryFill.close()
   await waiting.close()
   await ownSubmitter.close()
   disconnect(statusRedis)

@@ -1,6 +1,6 @@
+import { createLeaderLock } from '@stems/queue/leader-lock'
 import { awaitReady, type RedisConnection } from '@stems/queue/redis'
 import { createRetiredJobs } from '@stems/queue/retired-jobs'
-import { createSweepTurn } from '@stems/queue/sweep-turn'
 import { type Retired, retire } from '@stems/store/retire'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
@@ -34,14 +34,14 @@ export const startRetention = (options: RetentionOptions) => {
   const { store, retainMs, isDryRun, redis, prefix, registry, log } = options
   if (retainMs === undefined) return { close: async () => {} }
   const jobs = createRetiredJobs(redis, prefix, HOLD_MS)
-  const takeTurn = createSweepTurn(redis, prefix, SWEEP_MS)
+  const leader = createLeaderLock(redis, prefix, 'retention', SWEEP_MS)
   const show = createRetentionMetrics(registry, isDryRun)
   const leaving = new AbortController()
   let running: Promise<void> | undefined
 
   const sweep = async (): Promise<void> => {
     await awaitReady(redis, CONNECT_MS)
-    if (!(await takeTurn())) return
+    if (!(await leader.take())) return
     const startedAt = performance.now()
     const retired = await retire({
       store,

@@ -1,4 +1,4 @@
-/** Somebody did not say in time that he has what he was given. He may have it nevertheless. */
+/** Timed out waiting for acknowledgement; the operation may have succeeded. */
 export class DeadlineError extends Error {
   constructor(who: string, deadlineMs: number) {
     super(`${who} did not acknowledge within ${deadlineMs} ms`)

@@ -1,8 +1,7 @@
 import { createQueueCounter } from './counts.ts'
-import { withDeadline } from './deadline.ts'
-import { QueueAwayError } from './listing.ts'
 import { createMinutesReader, type Minutes } from './minutes.ts'
 import { type Alive, createPresenceReader } from './presence.ts'
+import { askRedis } from './queue-away-error.ts'
 import type { RedisConnection } from './redis.ts'
 import { type Tally, tallyOf } from './tally.ts'
 import { createWaitingTime, type WaitingTime } from './waiting-time.ts'
@@ -46,10 +45,7 @@ export const createFigures = ({ redis, prefix, deadlineMs }: FiguresOptions) => 
 
   return {
     /** @throws {QueueAwayError} */
-    read: (): Promise<Figures> =>
-      withDeadline('Redis', deadlineMs, readNow).catch((error: unknown) => {
-        throw new QueueAwayError(error)
-      }),
+    read: (): Promise<Figures> => askRedis(deadlineMs, readNow),
     close: async (): Promise<void> => {
       await Promise.all([counter.close(), waitingTime.close(), minutes.close()])
     },

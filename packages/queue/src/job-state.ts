@@ -1,4 +1,5 @@
 import type { JobState, Queue } from 'bullmq'
+import { execAll } from './exec.ts'
 import type { RedisConnection } from './redis.ts'
 
 /**
@@ -10,11 +11,7 @@ export const createJobStateReader =
   async (id: string): Promise<JobState | 'unknown'> => {
     const asked = redis.multi().exists(queue.toKey(id))
     for (const set of SETS) asked.zscore(queue.toKey(set), id)
-    const answers = ((await asked.lpos(queue.toKey('active'), id).exec()) ?? []).map(([error, answer]) => {
-      if (error) throw error
-      return answer
-    })
-    const [exists, ...places] = answers
+    const [exists, ...places] = await execAll(asked.lpos(queue.toKey('active'), id))
     if (exists !== 1) return 'unknown'
     return [...SETS, 'active' as const].find((_, index) => (places[index] ?? null) !== null) ?? 'waiting'
   }

@@ -14,8 +14,6 @@ export const QUEUES = {
 /** Data of a job in `separations`. Ingress writes it once; from then on only the worker that holds the job does. */
 export type SeparationJob = {
   separation: Separation
-  /** Tells the callback that made this job from a later one for the same task. */
-  nonce: string
   /**
    * Counted up each time the separation is driven again; children of each run have ids of their own. It begins with the
    * time, so that a job made anew does not meet the children of one that was forgotten.

@@ -1,16 +1,18 @@
-import { LISTED_STATUSES, type ListedStatus, libraryKeys, REMEMBERED_CHANGES } from './library-notes.ts'
+import { execAll } from './exec.ts'
+import { LISTED_STATUSES, type ListedStatus, libraryKeys } from './library-index.ts'
 import type { RedisConnection } from './redis.ts'
+import { defineScript } from './script.ts'
 
-/** A place in the list: when a separation was first heard of, in milliseconds since 1970, and its task. */
+/** A place in the index: when a separation was received, in milliseconds since 1970, and its task. */
 export type LibraryPlace = [at: number, taskId: string]
 
-/** A separation as the list knows it. */
-export type LibraryItem = { taskId: string; at: number; status: ListedStatus }
+/** A separation in the index. `changedAt`: when its entry last changed, in milliseconds since 1970. */
+export type LibraryItem = { taskId: string; at: number; status: ListedStatus; changedAt: number }
 
 export type LibraryQuery = {
   /** All statuses where it is left out. */
   of?: ListedStatus | undefined
-  /** Only tasks whose id holds this, in whatever case. */
+  /** Only tasks whose id contains this, in any case. */
   search?: string | undefined
   /** Only what stands behind this place, or before it; from the newest on where both are left out. */
   older?: LibraryPlace | undefined
@@ -18,124 +20,103 @@ export type LibraryQuery = {
   limit: number
 }
 
-/** Newest first. `more`: the place from which to go on in the same direction, where there may be more. */
+/** Newest first. `more`: the place from which to continue in the same direction, where there may be more. */
 export type LibraryItems = { items: LibraryItem[]; more: LibraryPlace | undefined }
 
-/** Which tasks have changed; `all` when nobody remembers which. `last`: where to go on next time. */
-export type LibraryChanges = { tasks: Set<string> | 'all'; last: string | undefined }
-
-const SEARCHED_AT_ONCE = 5000
-const LONGEST_SEARCH_MS = 400
+const FILTERED_AT_ONCE = 1000
+const LONGEST_FILTERING_MS = 400
 
 /**
- * Reads the library's list: pages of it cost the same wherever they are and however long it is. A search looks at every
- * task until its time is up; what it has not come to is on its next page.
+ * Reads the library's index. A page costs the same wherever it is and however long the index is. A filter by status or text
+ * looks at one task after the other until its time is up; what it has not reached is on its next page.
  */
 export const createLibraryPages = (redis: RedisConnection, prefix: string) => {
-  const keys = libraryKeys(prefix)
+  const { tasks, entries, counts, complete } = libraryKeys(prefix)
+  const readPart = defineScript(redis, 'library:read', READ)
 
-  // All sets are read in one step: a separation that moves from one to another is in exactly one of them.
-  const readSets = async ({ of, older, newer }: LibraryQuery, length: number): Promise<LibraryItem[][]> => {
-    const statuses = of ? [of] : LISTED_STATUSES
-    const asked = redis.multi()
-    for (const status of statuses) {
-      const [key, from] = [keys.of(status), (newer ?? older)?.[0]]
-      if (newer) asked.zrangebyscore(key, `${from}`, '+inf', 'WITHSCORES', 'LIMIT', 0, length)
-      else asked.zrevrangebyscore(key, `${from ?? '+inf'}`, '-inf', 'WITHSCORES', 'LIMIT', 0, length)
-    }
-    return answersOf(await asked.exec()).map((answer, index) => {
-      const flat = answer as string[]
-      const status = statuses[index] as ListedStatus
-      return flat.flatMap((taskId, at) =>
-        at % 2 === 0 ? [{ taskId, at: Number(flat[at + 1]), status } satisfies LibraryItem] : [],
-      )
-    })
+  const read = async ({ older, newer }: LibraryQuery, length: number): Promise<LibraryItem[]> => {
+    const [at, taskId] = newer ?? older ?? [Number.MAX_SAFE_INTEGER, '']
+    const flat = (await readPart([tasks, entries], newer ? 'newer' : 'older', at, taskId, length)) as string[]
+    return Array.from({ length: flat.length / 3 }, (_, index) => toItem(flat.slice(3 * index, 3 * index + 3)))
   }
 
-  // Those of one millisecond as the place are read with it; there may be so many of them that nothing else was read.
-  const readBeyond = async (query: LibraryQuery): Promise<LibraryItems> => {
-    const { limit, newer } = query
-    for (let length = limit + 1; ; length *= 2) {
-      const sets = await readSets(query, length)
-      const beyond = sets.map((items) => items.filter((item) => isBeyond(item, query)))
-      if (beyond.some((items, index) => items.length <= limit && sets[index]?.length === length)) continue
-      const all = beyond.flat().sort(newer ? oldestFirst : newestFirst)
-      const items = all.slice(0, limit)
-      const last = items.at(-1)
-      return { items, more: last && all.length > limit ? [last.at, last.taskId] : undefined }
-    }
+  const readPage = async (query: LibraryQuery): Promise<LibraryItems> => {
+    const items = await read(query, query.limit + 1)
+    const last = items[query.limit - 1]
+    return { items: items.slice(0, query.limit), more: last && items.length > query.limit ? placeOf(last) : undefined }
   }
 
-  const search = async (query: LibraryQuery, text: string): Promise<LibraryItems> => {
-    const wanted = text.toLowerCase()
-    const until = performance.now() + LONGEST_SEARCH_MS
+  // When all that have the status are found, the rest of the index is not looked at.
+  const readFiltered = async ({ of, search = '', limit, ...from }: LibraryQuery): Promise<LibraryItems> => {
+    const wanted = search.toLowerCase()
+    const most = of && !from.older && !from.newer && wanted === '' ? (await count())[of] : Number.POSITIVE_INFINITY
+    const until = performance.now() + LONGEST_FILTERING_MS
     const found: LibraryItem[] = []
-    let { older, newer } = query
-    for (;;) {
-      const { items, more } = await readBeyond({ ...query, older, newer, limit: SEARCHED_AT_ONCE })
+    let place = from
+    while (found.length < most) {
+      const { items, more } = await readPage({ ...place, limit: FILTERED_AT_ONCE })
       for (const item of items) {
-        if (!item.taskId.toLowerCase().includes(wanted)) continue
+        if ((of && item.status !== of) || !item.taskId.toLowerCase().includes(wanted)) continue
         const last = found.at(-1)
-        if (last && found.length === query.limit) return { items: found, more: [last.at, last.taskId] }
+        if (last && found.length === limit) return { items: found, more: placeOf(last) }
         found.push(item)
       }
       if (!more || performance.now() > until) return { items: found, more }
-      if (newer) newer = more
-      else older = more
+      place = from.newer ? { newer: more } : { older: more }
     }
+    return { items: found.slice(0, limit), more: undefined }
+  }
+
+  const count = async (): Promise<Record<ListedStatus, number>> => {
+    const known = await redis.hgetall(counts)
+    return Object.fromEntries(LISTED_STATUSES.map((status) => [status, Number(known[status] ?? 0)])) as Record<
+      ListedStatus,
+      number
+    >
   }
 
   return {
-    /** A page of the list. */
+    /** A page of the index. */
     read: async (query: LibraryQuery): Promise<LibraryItems> => {
-      const page = query.search ? await search(query, query.search) : await readBeyond(query)
-      return { ...page, items: page.items.sort(newestFirst) }
+      const { items, more } = query.of || query.search ? await readFiltered(query) : await readPage(query)
+      return { items: query.newer ? items.reverse() : items, more }
     },
-    /** How many separations there are of each status. */
-    count: async (): Promise<Record<ListedStatus, number>> => {
-      const asked = redis.multi()
-      for (const key of keys.all) asked.zcard(key)
-      const counts = answersOf(await asked.exec())
-      return Object.fromEntries(LISTED_STATUSES.map((status, index) => [status, counts[index] as number])) as Record<
-        ListedStatus,
-        number
-      >
+    /** How many separations have each status. */
+    count,
+    /** When the entry of a task last changed, in milliseconds since 1970; `undefined` when the index does not have it. */
+    changedAt: async (taskId: string): Promise<number | undefined> => {
+      const [score, entry] = await execAll(redis.multi().zscore(tasks, taskId).hget(entries, taskId))
+      return score === null ? undefined : toItem([taskId, `${score}`, `${entry ?? ''}`]).changedAt
     },
-    /** What has changed since somebody last asked; `last` is what he was told then. */
-    changesSince: async (last: string | undefined): Promise<LibraryChanges> => {
-      if (last === undefined) {
-        const [newest] = await redis.xrevrange(keys.changes, '+', '-', 'COUNT', 1)
-        return { tasks: 'all', last: newest?.[0] }
-      }
-      const [first, ...since] = await redis.xrange(keys.changes, last, '+', 'COUNT', REMEMBERED_CHANGES)
-      if (first?.[0] !== last || since.length === REMEMBERED_CHANGES - 1) return { tasks: 'all', last: undefined }
-      return { tasks: new Set(since.map(([, [, taskId = '']]) => taskId)), last: since.at(-1)?.[0] ?? last }
-    },
-    /** Does the index hold all that was there before it was? */
-    isFilled: async (): Promise<boolean> => (await redis.exists(keys.filled)) === 1,
+    /** Does the index hold everything that the store holds? */
+    isComplete: async (): Promise<boolean> => (await redis.exists(complete)) === 1,
   }
 }
 
-/** The order of the list, over several indexes too: newest first, those of one millisecond in the reverse order of their ids. */
-export const newestFirst = (a: LibraryItem, b: LibraryItem): number => b.at - a.at || byId(b, a)
+const placeOf = ({ at, taskId }: LibraryItem): LibraryPlace => [at, taskId]
 
-const oldestFirst = (a: LibraryItem, b: LibraryItem): number => newestFirst(b, a)
-
-// Ids are ASCII, so that their order is the one of Redis, by bytes.
-const byId = (a: LibraryItem, b: LibraryItem): number => {
-  if (a.taskId === b.taskId) return 0
-  return a.taskId < b.taskId ? -1 : 1
+const toItem = ([taskId = '', at = '', entry = '']: string[]): LibraryItem => {
+  const [status, changedAt] = entry.split(' ')
+  const known = LISTED_STATUSES.find((listed) => listed === status) ?? 'waiting'
+  return { taskId, at: Number(at), status: known, changedAt: Number(changedAt ?? 0) }
 }
 
-const isBeyond = (item: LibraryItem, { older, newer }: LibraryQuery): boolean => {
-  const place = newer ?? older
-  if (!place) return true
-  const order = newestFirst(item, { at: place[0], taskId: place[1], status: item.status })
-  return newer ? order < 0 : order > 0
-}
-
-const answersOf = (results: [error: Error | null, answer: unknown][] | null): unknown[] =>
-  (results ?? []).map(([error, answer]) => {
-    if (error) throw error
-    return answer
-  })
+// KEYS: tasks, entries. ARGV: direction, then the time and the task of the place, and how many. One step, so that no task can
+// move between finding the place and reading from it. A place whose task is gone counts by its time.
+const READ = `
+local older = ARGV[1] == 'older'
+local rank = redis.call(older and 'ZREVRANK' or 'ZRANK', KEYS[1], ARGV[3])
+local first = rank and rank + 1
+  or older and redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[2], '+inf')
+  or redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. ARGV[2])
+local found = redis.call(older and 'ZREVRANGE' or 'ZRANGE', KEYS[1], first, first + ARGV[4] - 1, 'WITHSCORES')
+if #found == 0 then return {} end
+local ids, answer = {}, {}
+for i = 1, #found, 2 do ids[#ids + 1] = found[i] end
+for i, entry in ipairs(redis.call('HMGET', KEYS[2], unpack(ids))) do
+  answer[#answer + 1] = ids[i]
+  answer[#answer + 1] = found[2 * i]
+  answer[#answer + 1] = entry or ''
+end
+return answer
+`

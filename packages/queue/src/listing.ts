@@ -1,21 +1,13 @@
 import { type Separation, separationSchema } from '@stems/domain/separation'
 import type { Job, JobState } from 'bullmq'
-import { withDeadline } from './deadline.ts'
 import { createJobStateReader } from './job-state.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
-import { createLibraryNotes, type ListedStatus } from './library-notes.ts'
+import type { ListedStatus } from './library-index.ts'
 import { createLibraryPages, type LibraryItem, type LibraryQuery } from './library-pages.ts'
 import { openQueue } from './open-queue.ts'
+import { askRedis } from './queue-away-error.ts'
 import type { RedisConnection } from './redis.ts'
-import { CursorError, readCursor, writeCursor } from './walk-cursor.ts'
-
-/** Redis did not tell what the queue holds. */
-export class QueueAwayError extends Error {
-  constructor(cause: unknown) {
-    super(`the queue cannot be read: ${(cause as Error).message}`, { cause })
-    this.name = 'QueueAwayError'
-  }
-}
+import { readCursor, writeCursor } from './walk-cursor.ts'
 
 /** A separation as the queue knows it. */
 export type ListedSeparation = {
@@ -63,19 +55,8 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
     return state === 'unknown' ? undefined : readJob(id, state)
   }
 
-  const ask = <T>(work: () => Promise<T>): Promise<T> =>
-    withDeadline('Redis', deadlineMs, work).catch((error: unknown) => {
-      throw error instanceof CursorError ? error : new QueueAwayError(error)
-    })
-
+  const ask = <T>(work: () => Promise<T>): Promise<T> => askRedis(deadlineMs, work)
   const pages = createLibraryPages(redis, prefix)
-  const notes = createLibraryNotes(redis, prefix)
-
-  const walk = async (of: ListedStatus | undefined, cursor: string | undefined, limit: number): Promise<WalkStep> => {
-    const older = cursor === undefined ? undefined : readCursor(cursor, of)
-    const { items, more } = await pages.read({ of, older, limit })
-    return { items, next: more ? writeCursor(of, more) : null }
-  }
 
   return {
     /**
@@ -86,45 +67,36 @@ export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => 
     page: (query: LibraryQuery) => ask(() => pages.read(query)),
     /**
      * A step of a walk through all separations, newest first. None is missed that was there, with the status that is asked
-     * for, from the first step to the last, wherever its job went meanwhile: its place in the list never changes.
+     * for, from the first step to the last: its place in the index never changes.
      *
      * @param of all where it is left out
      * @param cursor where the step before said that this one begins
      * @throws {QueueAwayError}
      * @throws {CursorError}
      */
-    walk: (of: ListedStatus | undefined, cursor: string | undefined, limit: number) =>
-      ask(() => walk(of, cursor, limit)),
+    walk: async (of: ListedStatus | undefined, cursor: string | undefined, limit: number): Promise<WalkStep> => {
+      const older = cursor === undefined ? undefined : readCursor(cursor, of)
+      const { items, more } = await ask(() => pages.read({ of, older, limit }))
+      return { items, next: more ? writeCursor(of, more) : null }
+    },
     /**
-     * How many separations there are of each status.
+     * How many separations have each status.
      *
      * @throws {QueueAwayError}
      */
     count: () => ask(pages.count),
     /**
-     * Which separations have changed since somebody last asked.
+     * When the entry of a task last changed, in milliseconds since 1970; `undefined` when the index does not have it.
      *
      * @throws {QueueAwayError}
      */
-    changesSince: (last: string | undefined) => ask(() => pages.changesSince(last)),
+    changedAt: (taskId: string) => ask(() => pages.changedAt(taskId)),
     /**
-     * Does the list hold all that was there before it was kept?
+     * Does the index hold everything that the store holds?
      *
      * @throws {QueueAwayError}
      */
-    isFilled: () => ask(pages.isFilled),
-    /**
-     * Makes the list true where somebody has seen that it is not: an older version notes nothing, and a crash may lose a
-     * note. What has moved on since then stays.
-     *
-     * @param status what was seen; `undefined` where neither the queue nor the store know it
-     * @throws {QueueAwayError}
-     */
-    correct: ({ taskId, at, status: listed }: LibraryItem, status: ListedStatus | undefined) =>
-      ask(async () => {
-        if (status === undefined) await notes.forget(taskId)
-        else await notes.move(taskId, new Date(at).toISOString(), status, listed)
-      }),
+    isComplete: () => ask(pages.isComplete),
     /**
      * One separation, if the queue remembers it.
      *

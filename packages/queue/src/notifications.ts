@@ -1,8 +1,7 @@
 import { type Job, type JobState, type JobsOptions, Queue } from 'bullmq'
-import { withDeadline } from './deadline.ts'
 import { QUEUES } from './jobs.ts'
-import { QueueAwayError } from './listing.ts'
 import { openQueue } from './open-queue.ts'
+import { askRedis } from './queue-away-error.ts'
 import type { RedisConnection } from './redis.ts'
 import { type Telemetry, telling } from './telemetry.ts'
 
@@ -185,10 +184,7 @@ export const createNotifications = ({ redis, prefix, deadlineMs }: Notifications
     return 'again'
   }
 
-  const ask = <T>(work: () => Promise<T>): Promise<T> =>
-    withDeadline('Redis', deadlineMs, work).catch((error: unknown) => {
-      throw new QueueAwayError(error)
-    })
+  const ask = <T>(work: () => Promise<T>): Promise<T> => askRedis(deadlineMs, work)
 
   return {
     /**

@@ -4,9 +4,9 @@ import { type Separation, separationSchema } from '@stems/domain/separation'
 import type { Job } from 'bullmq'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type QuarantineJob } from './jobs.ts'
-import { QueueAwayError } from './listing.ts'
 import { openQueue } from './open-queue.ts'
 import { type Bounds, createDoorkeeper, createTurns } from './quarantine-bounds.ts'
+import { askRedis, orQueueAway } from './queue-away-error.ts'
 import type { RedisConnection } from './redis.ts'
 import { createReplicas } from './replicas.ts'
 import { createSeal } from './seal.ts'
@@ -94,11 +94,11 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
   const compareAgain = async (job: Job<QuarantineJob>, again: Release['compareAgain']): Promise<SubmitAnswer> => {
     const { payload } = await openEntry(job.data)
     const leave = async () => void (await queue.remove(job.id as string))
-    await orAway(again(separationSchema.parse(payload), leave))
+    await orQueueAway(again(separationSchema.parse(payload), leave))
     return 'accepted'
   }
 
-  const ask = <T>(work: () => Promise<T>): Promise<T> => orAway(withDeadline('Redis', deadlineMs, work))
+  const ask = <T>(work: () => Promise<T>): Promise<T> => askRedis(deadlineMs, work)
 
   return {
     /**
@@ -152,7 +152,7 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
           await ask(() => keepReason(job, read.reason))
           yield { id, taskId, answer: 'unreadable', reason: read.reason }
         } else {
-          const answer = await orAway(submit(read.separation))
+          const answer = await orQueueAway(submit(read.separation))
           await ask(() => queue.remove(id))
           yield { id, taskId, answer }
         }
@@ -191,8 +191,3 @@ const wordsOf = (reason: string): string => {
   const words = redactLinks(reason)
   return words.length > LONGEST_REASON ? `${words.slice(0, LONGEST_REASON - 1)}…` : words
 }
-
-const orAway = <T>(work: Promise<T>): Promise<T> =>
-  work.catch((error: unknown) => {
-    throw new QueueAwayError(error)
-  })

@@ -1,7 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis } from 'ioredis'
 import { clusterReadiness, unwatchCluster, watchCluster } from './cluster-watch.ts'
-import { sendingInOneWrite } from './one-write.ts'
 
 /** What this room works with: one server, the master that sentinels name, or a cluster. */
 export type RedisConnection = Redis | Cluster
@@ -55,7 +54,7 @@ export const connectImpatiently = (target: RedisTarget, log: Log): RedisConnecti
  * @param target which Redis
  */
 export const connectPatiently = (target: RedisTarget, log: Log): RedisConnection =>
-  sendingInOneWrite(connect(target, log, { maxRetriesPerRequest: null, connectTimeout: 2000 }))
+  connect(target, log, { maxRetriesPerRequest: null, connectTimeout: 2000 })
 
 type Patience = Partial<
   Record<'connectTimeout' | 'commandTimeout' | 'socketTimeout', number> &

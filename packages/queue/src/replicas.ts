@@ -1,3 +1,4 @@
+import { execAll } from './exec.ts'
 import { minReplicasOf, type RedisConnection } from './redis.ts'
 
 /** Too few replicas have what was written: when the master is lost now, it is lost. */
@@ -30,14 +31,9 @@ export const createReplicas = (redis: RedisConnection, prefix: string) => {
 
   // One pipeline, led to the right node of a cluster by the only key in it.
   const look = async (): Promise<Look> => {
-    const answers = await redis
-      .pipeline()
-      .set(`${prefix}:replicated`, '')
-      .wait(wanted, WAIT_MS)
-      .info('replication')
-      .exec()
-    for (const [error] of answers ?? []) if (error) throw error
-    const [, wait, info] = (answers ?? []).map(([, answer]) => answer)
+    const [, wait, info] = await execAll(
+      redis.pipeline().set(`${prefix}:replicated`, '').wait(wanted, WAIT_MS).info('replication'),
+    )
     const history = /^master_replid:(\w+)/m.exec(String(info))?.[1]
     if (history === undefined) throw new Error('Redis does not tell its replication id')
     known = history

@@ -1,6 +1,6 @@
 import type { Separation } from '@stems/domain/separation'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
-import { createLibraryNotes } from './library-notes.ts'
+import { createLibraryIndex } from './library-index.ts'
 import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 import { createResentBox } from './resent.ts'
@@ -22,7 +22,7 @@ export type HoldAnswer = 'held' | 'busy' | 'recent'
 export const createRetiredJobs = (redis: RedisConnection, prefix: string, holdMs: number) => {
   const separations = openQueue<SeparationJob, SeparationResult>(redis, prefix, QUEUES.separations)
   const resent = createResentBox(redis, prefix)
-  const library = createLibraryNotes(redis, prefix)
+  const index = createLibraryIndex(redis, prefix)
 
   const keysOf = (taskId: string): string[] => {
     const key = separations.toKey(separationJobId(taskId))
@@ -58,7 +58,7 @@ export const createRetiredJobs = (redis: RedisConnection, prefix: string, holdMs
      */
     forget: async (taskId: string): Promise<void> => {
       await redis.del(resent.key(taskId))
-      await library.forget(taskId)
+      await index.remove(taskId)
       await separations.remove(separationJobId(taskId), { removeChildren: true })
     },
     close: () => separations.close(),
@@ -71,7 +71,7 @@ export type RetiredJobs = ReturnType<typeof createRetiredJobs>
 const placeholder = (taskId: string): string => {
   const receivedAt = new Date(0).toISOString()
   const separation: Separation = { taskId, type: 'unknown', code: 200, msg: '', receivedAt, stems: [] }
-  return JSON.stringify({ separation, nonce: 'retired', run: 0 } satisfies SeparationJob)
+  return JSON.stringify({ separation, run: 0 } satisfies SeparationJob)
 }
 
 const HOLD = `

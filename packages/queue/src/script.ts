@@ -1,7 +1,13 @@
+import type { ChainableCommander } from 'ioredis'
 import type { RedisConnection } from './redis.ts'
 
-/** Runs a script with its keys and arguments. */
-export type RunScript = (keys: string[], ...args: (string | number)[]) => Promise<unknown>
+type Arguments = (string | number)[]
+
+/** Runs a script with its keys and arguments; `in` queues it in a transaction of the same connection. */
+export type RunScript = {
+  (keys: string[], ...args: Arguments): Promise<unknown>
+  in: (transaction: ChainableCommander, keys: string[], ...args: Arguments) => void
+}
 
 /**
  * A Lua script that each connection sends once, and only names from then on. A Redis that has forgotten it, or is another one
@@ -11,6 +17,9 @@ export type RunScript = (keys: string[], ...args: (string | number)[]) => Promis
  */
 export const defineScript = (redis: RedisConnection, name: string, lua: string): RunScript => {
   redis.defineCommand(name, { lua })
-  const commands = redis as unknown as Record<string, (...args: (string | number)[]) => Promise<unknown>>
-  return async (keys, ...args) => commands[name]?.(keys.length, ...keys, ...args)
+  const run = (target: unknown, keys: string[], args: Arguments) =>
+    (target as Record<string, (...given: Arguments) => unknown>)[name]?.(keys.length, ...keys, ...args)
+  return Object.assign(async (keys: string[], ...args: Arguments) => run(redis, keys, args), {
+    in: (transaction: ChainableCommander, keys: string[], ...args: Arguments) => void run(transaction, keys, args),
+  })
 }

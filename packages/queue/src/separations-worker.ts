@@ -19,7 +19,7 @@ import {
   stemJobId,
   stemJobOptions,
 } from './jobs.ts'
-import { createLibraryNotes, type ListedStatus } from './library-notes.ts'
+import { createLibraryIndex, type ListedStatus } from './library-index.ts'
 import { changeOwnJob } from './own-job.ts'
 import { createPlanningPace } from './planning-pace.ts'
 import type { Log, RedisConnection } from './redis.ts'
@@ -98,10 +98,10 @@ export const createSeparationsWorker = ({
   const adopt = createAdoption({ resent, seal, readback, canAsk: awaiting?.canAsk ?? false })
   const awaitTask = createAwait({ awaiting, seal: seal.seal })
   const arrive = createArrivals(redis, prefix)
-  const library = createLibraryNotes(redis, prefix)
+  const index = createLibraryIndex(redis, prefix)
 
   const note = ({ taskId, receivedAt }: Separation, status: ListedStatus): Promise<void> =>
-    library.move(taskId, receivedAt, status)
+    index.move({ taskId, receivedAt, status })
 
   const inPace = createPlanningPace(() => stems.getPrioritizedCount())
   const amended = new Set<string>() // ids of jobs that were driven for their manifest alone

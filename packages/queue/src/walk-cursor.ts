@@ -1,5 +1,5 @@
 import { taskIdSchema } from '@stems/domain/task-id'
-import { LISTED_STATUSES, type ListedStatus } from './library-notes.ts'
+import { LISTED_STATUSES, type ListedStatus } from './library-index.ts'
 import type { LibraryPlace } from './library-pages.ts'
 
 /** A cursor that nobody here has made, or one of another walk. */

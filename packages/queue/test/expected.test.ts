@@ -84,10 +84,10 @@ test('a registered task is asked for until the provider tells, and then goes its
 test('registering again changes nothing, and a task whose callback has come is known', async () => {
   const { submitter, job } = await start(() => pending)
   expect(await submitter.expect('task-1')).toBe('expected')
-  const { nonce } = (await job('task-1'))?.data ?? {}
+  const { run } = (await job('task-1'))?.data ?? {}
 
   expect(await submitter.expect('task-1')).toBe('expected')
-  expect((await job('task-1'))?.data.nonce).toBe(nonce)
+  expect((await job('task-1'))?.data.run).toBe(run)
 
   await submitter.submit(said('task-2', 'a callback'))
   expect(await submitter.expect('task-2')).toBe('known')

@@ -4,7 +4,6 @@ import { Queue } from 'bullmq'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
-import { QueueAwayError } from '../src/listing.ts'
 import { createAnnouncer, createNotifications, type Notification, type NotificationJob } from '../src/notifications.ts'
 import {
   createNotificationsWorker,
@@ -12,6 +11,7 @@ import {
   type NotificationsWorkerOptions,
   UndeliveredError,
 } from '../src/notifications-worker.ts'
+import { QueueAwayError } from '../src/queue-away-error.ts'
 import { awaitReady, connectImpatiently, connectPatiently, disconnect } from '../src/redis.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
 

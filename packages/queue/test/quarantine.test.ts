@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { Separation } from '@stems/domain/separation'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { QueueAwayError } from '../src/listing.ts'
 import { createQuarantine, type Release, type Released } from '../src/quarantine.ts'
 import { QuarantineFullError } from '../src/quarantine-bounds.ts'
+import { QueueAwayError } from '../src/queue-away-error.ts'
 import { connectImpatiently, disconnect } from '../src/redis.ts'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { Queue } from 'bullmq'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
+import { createLeaderLock } from '../src/leader-lock.ts'
 import { connectImpatiently, connectPatiently, disconnect, type RedisConnection } from '../src/redis.ts'
 import { createRetiredJobs } from '../src/retired-jobs.ts'
 import { createSeparationsWorker } from '../src/separations-worker.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
 import { createSubmitter } from '../src/submit.ts'
-import { createSweepTurn } from '../src/sweep-turn.ts'
 import { linkedSeparation } from './separations.ts'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
@@ -118,11 +118,12 @@ test('what is held by somebody who has died is free when the hold is over', asyn
   await waitFor('it has ended', async () => (await submitter.stateOf('left')) === 'ended')
 })
 
-test('of many who ask at once, one gets the turn', async () => {
+test('of many processes that ask at once, one becomes the leader, of each work by itself', async () => {
   const { redis, prefix } = await startQueue()
-  const takeTurn = createSweepTurn(redis, prefix, 60_000)
-  const turns = await Promise.all([takeTurn(), takeTurn(), takeTurn()])
-  expect(turns.filter(Boolean)).toEqual([true])
+  const { take } = createLeaderLock(redis, prefix, 'retention', 60_000)
+  const taken = await Promise.all([take(), take(), take()])
+  expect(taken.filter(Boolean)).toEqual([true])
+  expect(await createLeaderLock(redis, prefix, 'reindex', 60_000).take()).toBe(true)
 })
 
 /** Does something before the first command of a name is sent. */

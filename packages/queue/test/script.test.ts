@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
-import { createLibraryNotes, libraryKeys } from '../src/library-notes.ts'
-import { awaitReady, connectImpatiently, connectPatiently, disconnect, isReady } from '../src/redis.ts'
+import { libraryKeys } from '../src/library-index.ts'
+import { awaitReady, connectImpatiently, disconnect, isReady } from '../src/redis.ts'
 import { createSubmitter } from '../src/submit.ts'
 import { linklessSeparation } from './separations.ts'
 
@@ -18,7 +18,7 @@ const start = async () => {
     disconnect(redis)
     await server.close()
   })
-  const listed = () => redis.zcard(libraryKeys('test').of('waiting'))
+  const listed = () => redis.zcard(libraryKeys('test').tasks)
   return { server, redis, submitter, listed }
 }
 
@@ -32,20 +32,6 @@ test('a Redis that has forgotten its scripts takes a callback, lists it, and kno
   expect(await listed()).toBe(2)
 })
 
-test('a Redis that has forgotten how to add a job, and not how to look at it, knows a callback again', async () => {
-  const { server, redis, submitter } = await start()
-  expect(await submitter.submit(linklessSeparation('task-1'))).toBe('accepted')
-  await redis.script('FLUSH')
-  const other = connectImpatiently({ url: server.url }, silent)
-  await awaitReady(other, 5000)
-  const made = { jobKey: 'test:separations:nobody', nonce: 'none' }
-  expect(
-    await createLibraryNotes(other, 'test').addMade('nobody', linklessSeparation('').receivedAt, 'waiting', made),
-  ).toBe(false)
-  disconnect(other)
-  expect(await submitter.submit(linklessSeparation('task-1'))).toBe('duplicate')
-})
-
 test('of callbacks that come at once each is told whether it is new, two of one task among them', async () => {
   const { submitter, listed } = await start()
   const submitAll = (...taskIds: string[]) =>
@@ -54,22 +40,6 @@ test('of callbacks that come at once each is told whether it is new, two of one 
   const answers = ['duplicate', 'accepted', 'duplicate', 'accepted', 'duplicate']
   expect(await submitAll('task-1', 'task-3', 'task-2', 'task-4', 'task-3')).toEqual(answers)
   expect(await listed()).toBe(4)
-})
-
-test('however many callbacks one turn brings, each is noted and told', async () => {
-  const { server, listed } = await start()
-  const redis = connectPatiently({ url: server.url }, silent)
-  onTestFinished(() => disconnect(redis))
-  const { addMade } = createLibraryNotes(redis, 'test')
-  await redis.hset('test:separations:last', 'data', 'its nonce')
-  const tasks = Array.from({ length: 30_000 }, (_, index) => `task-${index}`)
-  const note = (taskId: string, isLast: boolean) =>
-    addMade(taskId, new Date(0).toISOString(), 'waiting', {
-      jobKey: `test:separations:${isLast ? 'last' : taskId}`,
-      nonce: 'its nonce',
-    })
-  const answers = await Promise.all(tasks.map((taskId) => note(taskId, taskId === tasks.at(-1))))
-  expect([answers.indexOf(true), await listed()]).toEqual([tasks.length - 1, tasks.length])
 })
 
 test('a Redis that was started again takes a callback, lists it, and knows it again', async () => {

@@ -20,6 +20,7 @@ import { createStoreErrors } from './store-errors.ts'
 // No task id begins with a dot.
 const PARTS_FOLDER = '.parts'
 const OPEN_FOLDER = '.open'
+const CHECKPOINT_FILE = '.checkpoint'
 
 /**
  * A store in a directory, which may be shared by many workers.
@@ -103,6 +104,14 @@ export const createFileStore = (root: string): StemStore => {
 
   const { listFinished, removeSeparation } = createFileRetention(root, folderOf)
 
+  const readCheckpoint: StemStore['readCheckpoint'] = async () =>
+    (await readFile(join(root, CHECKPOINT_FILE), 'utf8').catch(ignoreMissing))?.trim()
+
+  const writeCheckpoint: StemStore['writeCheckpoint'] = async (at) => {
+    await makeFolder(partsFolder)
+    await writeDurably(join(root, CHECKPOINT_FILE), `${at}\n`, { partsFolder })
+  }
+
   const check: StemStore['check'] = async () => {
     await makeFolder(root)
     await access(root, constants.W_OK | constants.X_OK)
@@ -126,6 +135,8 @@ export const createFileStore = (root: string): StemStore => {
     ),
     listFinished, // it tells of files that are there, and fails as reading does
     removeSeparation: errors.guard(removeSeparation),
+    readCheckpoint: errors.guard(readCheckpoint),
+    writeCheckpoint: errors.guard(writeCheckpoint),
     check: errors.guard(check),
     freeSpace: () => freeSpace(root),
   }

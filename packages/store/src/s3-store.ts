@@ -31,6 +31,7 @@ import { createStoreErrors, guardWith } from './store-errors.ts'
 
 // No task id begins with a dot.
 const OPEN_FOLDER = '.open/'
+const CHECKPOINT = '.checkpoint'
 
 export type S3StoreOptions = S3Place &
   Pick<S3UploadOptions, 'multipartAbove' | 'partSize' | 'backoffMs'> & {
@@ -158,6 +159,10 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
     }
   }
 
+  const writeCheckpoint: StemStore['writeCheckpoint'] = async (time) => {
+    await client.send(new PutObjectCommand({ ...at(prefix + CHECKPOINT), Body: time }))
+  }
+
   const sweep: StemStore['sweepParts'] = async (olderThanMs) => {
     await retention.finishRemovals(olderThanMs)
     const swept = await sweepParts(partsFolder, olderThanMs)
@@ -179,6 +184,8 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
     sweepParts: guard(sweep),
     listFinished,
     removeSeparation: guard(retention.removeSeparation),
+    readCheckpoint: guard(() => readText(prefix + CHECKPOINT)),
+    writeCheckpoint: guard(writeCheckpoint),
     check: guard(createS3Check({ client, bucket, prefix, withoutConditions })),
     freeSpace: () => freeSpace(partsFolder),
   }

@@ -119,6 +119,9 @@ export type StemStore = {
    * what an interrupted removal leaves is seen by nobody, and goes with the next one.
    */
   removeSeparation: (taskId: string) => Promise<void>
+  /** When the index in Redis was last known to be complete (ISO), as the store was told; `undefined` when it never was. */
+  readCheckpoint: () => Promise<string | undefined>
+  writeCheckpoint: (at: string) => Promise<void>
   /** Throws a StemError that names the reason when nothing can be written. */
   check: () => Promise<void>
   /** The disk of this machine that downloads are written to. */

@@ -1,6 +1,6 @@
 import { inMixOrder } from '@stems/domain/stem-order'
 import { separationJobId } from '@stems/queue/jobs'
-import { LISTED_STATUSES, type ListedStatus } from '@stems/queue/library-notes'
+import { LISTED_STATUSES, type ListedStatus } from '@stems/queue/library-index'
 import { html } from 'ghtml'
 import { jobHref } from '../job-href.ts'
 import { isRunning, type LibraryPage, type LibraryView, type ShownEntry } from '../library.ts'
@@ -38,10 +38,10 @@ const EXPECT_FORM = `<details><summary>Expect a task</summary><form class="expec
 <label>Task id <input name="task_id" required maxlength="128" pattern="[A-Za-z0-9_\\-]+" autocomplete="off" spellcheck="false"></label>
 <button title="If its callback does not come, the provider is asked for the result">Expect</button></form></details>`
 
-const notices = ({ isFilled }: LibraryPage): string =>
-  isFilled
+const notices = ({ isComplete }: LibraryPage): string =>
+  isComplete
     ? ''
-    : '<p role="status" class="about">A worker is still putting the list together; older separations appear as it finds them.</p>'
+    : '<p role="status" class="about">The index is being completed from the store; more separations appear as they are found.</p>'
 
 const views = ({ counts }: LibraryPage, view: LibraryView): string => {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0)

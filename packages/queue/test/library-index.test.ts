@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { Queue } from 'bullmq'
+import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import type { SeparationJob, SeparationResult } from '../src/jobs.ts'
-import { createLibraryFill } from '../src/library-fill.ts'
-import { createLibraryNotes, type ListedStatus } from '../src/library-notes.ts'
+import { createLibraryIndex, type ListedStatus, libraryKeys } from '../src/library-index.ts'
 import type { LibraryPlace, LibraryQuery } from '../src/library-pages.ts'
 import { createListing } from '../src/listing.ts'
+import { reindex } from '../src/reindex.ts'
 import { createSeparationsWorker } from '../src/separations-worker.ts'
 import { createSubmitter } from '../src/submit.ts'
 import { CursorError } from '../src/walk-cursor.ts'
@@ -66,6 +66,11 @@ const start = (url = inject('redisUrl')) => {
   }
   return { redis, prefix, queue, submitter, listing, work, submitAll, allEnded, walk }
 }
+
+const savedStem = (stem: string) => ({
+  ...{ status: 'saved', file: `${stem}.mp3`, bytes: 1, sha256: '0'.repeat(64), content_type: 'audio/mpeg' },
+  ...{ source_url: `https://file.example/${stem}.mp3`, saved_at: new Date(0).toISOString() },
+})
 
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
 
@@ -138,13 +143,16 @@ test('those of one millisecond are walked through in one order, and none is miss
 const startLong = async (count: number, url = inject('redisUrl')) => {
   const started = start(url)
   const { redis, prefix } = started
+  const keys = libraryKeys(prefix)
   for (let begin = 0; begin < count; begin += 10_000) {
     const flat = Array.from({ length: Math.min(10_000, count - begin) }, (_, n) => [
       (begin + n) * 1000,
       `old-${begin + n}`,
     ])
-    await redis.zadd(`${prefix}:library:complete`, ...flat.flat())
+    await redis.zadd(keys.tasks, ...flat.flat())
+    await redis.hset(keys.entries, Object.fromEntries(flat.map(([, taskId]) => [taskId, 'complete 0'])))
   }
+  await redis.hset(keys.counts, 'complete', count)
   return started
 }
 
@@ -196,101 +204,98 @@ test('a search finds ids by any part of them, in whatever case, however old they
   expect(await search('nothing of the kind')).toEqual([])
 })
 
-test('whoever looks again is told what has changed since, and to look at all where nobody remembers', async () => {
-  const { listing, submitter, work, allEnded, redis, prefix } = start()
-  const first = await listing.changesSince(undefined)
-  expect(first.tasks).toBe('all')
-  await submitter.submit(linklessSeparation('task-1'))
-  const { last } = await listing.changesSince(undefined)
-  expect(await listing.changesSince(last)).toEqual({ tasks: new Set(), last })
-  await submitter.submit(linklessSeparation('task-2'))
-  work()
-  await allEnded()
-  const { tasks, last: newest } = await listing.changesSince(last)
-  expect(tasks).toEqual(new Set(['task-1', 'task-2']))
-  expect(await listing.changesSince(newest)).toEqual({ tasks: new Set(), last: newest })
-
-  const notes = createLibraryNotes(redis, prefix)
-  for (let n = 0; n < 3000; n++) await notes.move('task-1', new Date().toISOString(), 'complete')
-  expect((await listing.changesSince(newest)).tasks).toBe('all')
-  expect(await redis.xlen(`${prefix}:library:changes`)).toBeLessThan(1500)
-  await redis.del(`${prefix}:library:changes`)
-  expect((await listing.changesSince(newest)).tasks).toBe('all')
+test('a filter that finds few among many goes on where its time was up, and misses none', async () => {
+  const { redis, prefix, listing, walk } = await startLong(100_000)
+  const index = createLibraryIndex(redis, prefix)
+  for (const n of [3, 50_000, 99_998]) {
+    await index.move({ taskId: `old-${n}`, receivedAt: new Date(0).toISOString(), status: 'failed' })
+  }
+  expect(await walk('failed', 2)).toEqual(['old-99998', 'old-50000', 'old-3'])
+  expect(await listing.count()).toMatchObject({ complete: 99_997, failed: 3 })
 })
 
-test('a list that begins late is filled with what the queue and somebody else remember, and changes no note', async () => {
-  const { redis, prefix, submitter, submitAll, work, allEnded, listing } = start()
-  await submitAll(['ended-1', 'ended-2'])
-  const worker = work()
-  await allEnded()
-  await worker.close()
-  await submitAll(['waiting-1', 'waiting-2'])
-  await submitter.expect('expected-1')
-  await redis.del(...['complete', 'waiting', 'expected'].map((status) => `${prefix}:library:${status}`))
-  await createLibraryNotes(redis, prefix).add('waiting-2', new Date().toISOString(), 'downloading')
+test('a page begins behind a place whose separation is gone', async () => {
+  const { redis, prefix, listing } = await startLong(10)
+  await createLibraryIndex(redis, prefix).remove('old-5')
+  const ids = async (query: Partial<LibraryQuery>) =>
+    (await listing.page({ limit: 2, ...query })).items.map(({ taskId }) => taskId)
+  expect(await ids({ older: [5000, 'old-5'] })).toEqual(['old-4', 'old-3'])
+  expect(await ids({ newer: [5000, 'old-5'] })).toEqual(['old-7', 'old-6'])
+  expect(await listing.count()).toMatchObject({ complete: 9 })
+})
 
-  const fill = createLibraryFill(redis, prefix)
-  onTestFinished(() => fill.close())
-  expect(await listing.isFilled()).toBe(false)
-  const turn = await fill.takeTurn()
-  if (!turn) throw new Error('somebody else fills it')
-  expect(turn).toMatchObject({ what: 'all', since: 0 })
-  expect(await fill.takeTurn()).toBeUndefined()
-  await fill.fromQueue(turn)
-  await fill.addAll([
-    { taskId: 'stored-1', receivedAt: new Date(0).toISOString(), status: 'partial' },
-    { taskId: 'ended-1', receivedAt: new Date(0).toISOString(), status: 'failed' },
-  ])
-  await fill.finish(turn)
-  expect([await listing.isFilled(), await fill.takeTurn()]).toEqual([true, undefined])
-  const { items } = await listing.page({ limit: 10 })
-  expect(Object.fromEntries(items.map(({ taskId, status }) => [taskId, status]))).toEqual({
-    'ended-1': 'complete',
-    'ended-2': 'complete',
-    'waiting-1': 'waiting',
-    'waiting-2': 'downloading',
-    'expected-1': 'expected',
-    'stored-1': 'partial',
+test('an entry tells when something about its separation has changed', async () => {
+  const { redis, prefix, listing } = start()
+  const index = createLibraryIndex(redis, prefix)
+  const separation = { taskId: 'task-1', receivedAt: new Date(1000).toISOString() }
+  await index.touch('task-1') // which is not in the index
+  expect(await listing.changedAt('task-1')).toBeUndefined()
+  await index.add({ ...separation, status: 'waiting' })
+  const { changedAt = 0 } = (await listing.page({ limit: 1 })).items[0] ?? {}
+  expect(await listing.changedAt('task-1')).toBe(changedAt)
+  for (const change of [
+    () => index.move({ ...separation, status: 'complete' }),
+    () => index.touch('task-1'),
+    () => index.move({ ...separation, status: 'complete' }),
+  ]) {
+    await waitFor('the clock goes on', () => Date.now() > changedAt)
+    const before = await listing.changedAt('task-1')
+    await waitFor('the clock goes on', () => Date.now() > (before ?? 0))
+    await change()
+    expect(await listing.changedAt('task-1')).toBeGreaterThan(before ?? 0)
+  }
+  await index.add({ ...separation, receivedAt: new Date(2000).toISOString(), status: 'failed' }) // is known
+  expect((await listing.page({ limit: 1 })).items).toMatchObject([{ taskId: 'task-1', at: 1000, status: 'complete' }])
+})
+
+test('with an emptied index a callback with one more stem is accepted, and one that says nothing new is a duplicate', async () => {
+  const { redis, prefix, queue, submitter, work, allEnded, listing } = start()
+  const linked = (...stems: string[]) => ({
+    ...linklessSeparation('task-1'),
+    stems: stems.map((name) => ({ name, url: `https://file.example/${name}.mp3` })),
   })
-})
-
-test('what an older version has done since is found an hour later, and everything after two weeks without anybody', async () => {
-  const { redis, prefix, submitAll, work, allEnded, listing } = start()
-  const fill = createLibraryFill(redis, prefix)
-  onTestFinished(() => fill.close())
-  const hoursAgo = (hours: number) => ({ startedAt: Date.now() - hours * 3600_000 })
-  await fill.finish(hoursAgo(0.9))
-  expect(await fill.takeTurn()).toBeUndefined()
-  await fill.finish(hoursAgo(15 * 24))
-  const long = await fill.takeTurn()
-  expect(long?.what).toBe('all')
-  if (long) await fill.giveTurnBack(long)
-
-  work()
-  await submitAll(['before', 'since'])
+  const worker = work()
+  const stems = new Worker('stems', async ({ data: { stem } }) => ({ stem, saved: savedStem(stem) }), {
+    ...{ connection: redis.duplicate(), prefix },
+  })
+  onTestFinished(() => stems.close())
+  expect(await submitter.submit(linked('vocal'))).toBe('accepted')
   await allEnded()
-  await redis.zadd(`${prefix}:separations:completed`, Date.now() - 10 * 3600_000, 'sep_before')
-  await redis.del(`${prefix}:library:complete`) // neither was noted
-  await submitAll(['waiting'])
-  await fill.finish(hoursAgo(2))
-  const turn = await fill.takeTurn()
-  if (turn?.what !== 'lately') throw new Error('it is not the time of what happened lately')
-  await fill.fromQueue(turn)
-  const listed = (await listing.page({ limit: 10 })).items.map(({ taskId }) => taskId)
-  expect(listed).toContain('since')
-  expect(listed).not.toContain('before')
+  expect((await queue.getJob('sep_task-1'))?.returnvalue).toEqual({ status: 'complete', saved: ['vocal'] })
+
+  const { tasks, entries, counts, complete } = libraryKeys(prefix)
+  await redis.del(tasks, entries, counts, complete)
+  expect(await submitter.submit(linked('vocal'))).toBe('duplicate')
+  expect((await listing.page({ limit: 1 })).items).toEqual([]) // a repeat knows no status
+  expect(await submitter.submit(linked('vocal', 'drums'))).toBe('accepted')
+  await waitFor(
+    'both stems are stored',
+    async () => (await queue.getJob('sep_task-1'))?.returnvalue?.saved.length === 2,
+  )
+  expect((await listing.page({ limit: 1 })).items).toMatchObject([{ taskId: 'task-1', status: 'complete' }])
+  await worker.close()
 })
 
-test('a note of what was seen changes nothing that has moved on since', async () => {
-  const { listing, submitter } = start()
-  await submitter.submit(linklessSeparation('task-1'))
-  const [item] = (await listing.page({ limit: 1 })).items
-  if (!item) throw new Error('nothing is listed')
-  await listing.correct(item, 'complete')
-  await listing.correct(item, 'partial') // somebody who had seen it waiting, and comes late
-  expect((await listing.page({ limit: 1 })).items).toEqual([{ ...item, status: 'complete' }])
-  await listing.correct(item, undefined)
-  expect((await listing.page({ limit: 1 })).items).toEqual([])
+test('reindexing adds what is missing, changes nothing that is there, and removes nothing', async () => {
+  const { redis, prefix, submitter, listing } = start()
+  await submitter.submit({ ...linklessSeparation('waits'), receivedAt: new Date(3000).toISOString() })
+  const at = (ms: number) => new Date(ms).toISOString()
+  const store = {
+    async *listFinished() {
+      yield { taskId: 'waits', receivedAt: at(1), status: 'partial' as const }
+      yield { taskId: 'stored', receivedAt: at(2000), status: 'partial' as const }
+    },
+    listOpen: async () => [{ taskId: 'begun', receivedAt: at(1000) }],
+  }
+  const index = createLibraryIndex(redis, prefix)
+  for (let times = 0; times < 2; times++) expect(await reindex({ index, store })).toBe(3)
+  const { items } = await listing.page({ limit: 10 })
+  expect(items.map(({ taskId, status }) => [taskId, status])).toEqual([
+    ['waits', 'waiting'],
+    ['stored', 'partial'],
+    ['begun', 'waiting'],
+  ])
+  expect(await listing.count()).toMatchObject({ waiting: 2, partial: 1 })
 })
 
 test.each([
