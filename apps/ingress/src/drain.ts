@@ -2,6 +2,7 @@ import { QuarantineFullError } from '@stems/queue/quarantine-bounds'
 import { NotReplicatedError } from '@stems/queue/replicas'
 import type { Spool, SpoolEntry } from '@stems/store/spool'
 import type { Log } from '@stems/telemetry/log'
+import { repeat } from '@stems/telemetry/repeat'
 import type { Deliver } from './keep.ts'
 
 const LOOK_EVERY_MS = 500
@@ -15,7 +16,6 @@ export type DrainOptions = {
 
 /** Delivers the spooled callbacks, oldest first, whenever Redis is connected. */
 export const startDrain = ({ spool, deliver, isReady, log }: DrainOptions) => {
-  let running: Promise<void> | undefined
   let closing = false
 
   // One that cannot be delivered now must not hold up those behind it; a Redis that is away ends the pass.
@@ -32,23 +32,17 @@ export const startDrain = ({ spool, deliver, isReady, log }: DrainOptions) => {
     }
   }
 
-  const look = () => {
-    if (running || !isReady() || spool.state().files === 0) return
-    running = spool
-      .drain(deliverSpooled)
-      .catch((error: Error) => log.warn({ error: error.message, ...spool.state() }, 'spool.interrupted'))
-      .finally(() => {
-        running = undefined
-      })
+  const drain = async (): Promise<void> => {
+    if (isReady() && spool.state().files > 0) await spool.drain(deliverSpooled)
   }
-  const timer = setInterval(look, LOOK_EVERY_MS)
-
+  const drains = repeat(LOOK_EVERY_MS, drain, (error) =>
+    log.warn({ error: error.message, ...spool.state() }, 'spool.interrupted'),
+  )
   return {
     /** Finishes the callback that is being delivered, and stops. Safe to call twice. */
-    close: async (): Promise<void> => {
+    close: (): Promise<void> => {
       closing = true
-      clearInterval(timer)
-      await running
+      return drains.close()
     },
   }
 }

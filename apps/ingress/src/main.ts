@@ -34,6 +34,8 @@ const log = createLog('ingress', config.logLevel)
 if (!config.authRequired) log.warn({}, 'auth.none: anybody who finds the URL can send callbacks')
 
 const tracing = await startTracing(config.tracing, log)
+const spool = createSpool(config.spoolDir, config.spoolMaxBytes)
+await openOrExit(spool, config.spoolDir)
 const redis = connectImpatiently(config.redis, log)
 const queue = { redis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS }
 const submitter = createSubmitter({ ...queue, telemetry: tracing?.telemetry })
@@ -42,8 +44,6 @@ const arrivals = createArrivalCount(redis, config.queuePrefix, log)
 const counter = createQueueCounter(redis, config.queuePrefix)
 // Workers take samples too; ingress is there when there is no worker.
 const samples = startSamples({ redis, prefix: config.queuePrefix, counter, log })
-const spool = createSpool(config.spoolDir, config.spoolMaxBytes)
-await openOrExit(spool, config.spoolDir)
 const deliver = createDelivery({
   submitter,
   quarantine,

@@ -1,6 +1,7 @@
 import { DANGER_MS, deadlineOf } from '@stems/domain/file-deadline'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
+import { repeat } from '@stems/telemetry/repeat'
 import { Gauge, type Registry } from 'prom-client'
 
 const DAY_MS = 24 * 3600_000
@@ -57,23 +58,5 @@ export const createDanger = ({ store, registry, log, now = Date.now }: DangerOpt
 }
 
 /** Looks now and then, the first time at once. */
-export const startDanger = ({ everyMs, ...options }: DangerOptions & { everyMs: number }) => {
-  const { look } = createDanger(options)
-  let running: Promise<void> | undefined
-  const lookOnce = () => {
-    running ??= look()
-      .catch(() => {}) // the store is away: readiness tells of that
-      .finally(() => {
-        running = undefined
-      })
-  }
-  lookOnce()
-  const timer = setInterval(lookOnce, everyMs)
-  return {
-    /** Finishes the look that runs. Safe to call twice. */
-    close: async (): Promise<void> => {
-      clearInterval(timer)
-      await running
-    },
-  }
-}
+export const startDanger = ({ everyMs, ...options }: DangerOptions & { everyMs: number }) =>
+  repeat(everyMs, createDanger(options).look, () => {}) // a store that cannot be read is reported by readiness

@@ -3,6 +3,7 @@ import type { StuckFinder } from '@stems/queue/stuck'
 import type { Submitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
+import { repeat } from '@stems/telemetry/repeat'
 import { isDisbelieved } from './finish-separation.ts'
 
 const PART_AGE_MS = 6 * 3600_000 // longer than any backoff: nobody goes on from it any more
@@ -20,8 +21,6 @@ export type ReconcileOptions = {
  * queue, or stuck in it. Sweeps parts that nobody will go on from. Many workers may do so at once: repeats are harmless.
  */
 export const startReconcile = ({ store, submitter, stuck, everyMs, log }: ReconcileOptions) => {
-  let running: Promise<void> | undefined
-
   const reconcile = async (): Promise<void> => {
     const swept = await store.sweepParts(PART_AGE_MS)
     if (swept > 0) log.info({ swept }, 'reconcile.parts_swept')
@@ -44,20 +43,5 @@ export const startReconcile = ({ store, submitter, stuck, everyMs, log }: Reconc
     if (answer === 'driven') log.warn({ taskId }, 'reconcile.forgotten: driven again')
   }
 
-  const look = () => {
-    running ??= reconcile()
-      .catch((error: Error) => log.debug({ error: error.message }, 'reconcile.interrupted')) // Redis away: next time
-      .finally(() => {
-        running = undefined
-      })
-  }
-  const timer = setInterval(look, everyMs)
-
-  return {
-    /** Finishes the sweep that runs. Safe to call twice. */
-    close: async (): Promise<void> => {
-      clearInterval(timer)
-      await running
-    },
-  }
+  return repeat(everyMs, reconcile, (error) => log.debug({ error: error.message }, 'reconcile.interrupted'))
 }

@@ -4,6 +4,7 @@ import type { RedisConnection } from '@stems/queue/redis'
 import { reindex } from '@stems/queue/reindex'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
+import { repeat } from '@stems/telemetry/repeat'
 
 export type ReindexOptions = {
   /** A blocking connection: a walk through a large bucket takes hours, and one late command must not begin it anew. */
@@ -22,7 +23,6 @@ export const startReindex = ({ redis, prefix, store, everyMs, log }: ReindexOpti
   const index = createLibraryIndex(redis, prefix)
   const leader = createLeaderLock(redis, prefix, 'reindex', everyMs)
   const leaving = new AbortController()
-  let running: Promise<void> | undefined
 
   const check = async (): Promise<void> => {
     if (!(await leader.take())) return
@@ -36,22 +36,12 @@ export const startReindex = ({ redis, prefix, store, everyMs, log }: ReindexOpti
     await store.writeCheckpoint(now) // last: a checkpoint that Redis does not know would only start a reindex
   }
 
-  const look = () => {
-    running ??= check()
-      .catch((error: Error) => log.debug({ error: error.message }, 'library.reindex_interrupted')) // the next look repeats it
-      .finally(() => {
-        running = undefined
-      })
-  }
-  look()
-  const timer = setInterval(look, everyMs)
-
+  const checks = repeat(everyMs, check, (error) => log.debug({ error: error.message }, 'library.reindex_interrupted'))
   return {
     /** Leaves it to the next worker. Safe to call twice. */
-    close: async (): Promise<void> => {
-      clearInterval(timer)
+    close: (): Promise<void> => {
       leaving.abort()
-      await running
+      return checks.close()
     },
   }
 }

@@ -1,9 +1,10 @@
 import { createLeaderLock } from '@stems/queue/leader-lock'
 import { awaitReady, type RedisConnection } from '@stems/queue/redis'
+import { type Retired, retire } from '@stems/queue/retire'
 import { createRetiredJobs } from '@stems/queue/retired-jobs'
-import { type Retired, retire } from '@stems/store/retire'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
+import { repeat } from '@stems/telemetry/repeat'
 import { Counter, Gauge, type Registry } from 'prom-client'
 
 const LOOK_MS = 60_000
@@ -37,7 +38,6 @@ export const startRetention = (options: RetentionOptions) => {
   const leader = createLeaderLock(redis, prefix, 'retention', SWEEP_MS)
   const show = createRetentionMetrics(registry, isDryRun)
   const leaving = new AbortController()
-  let running: Promise<void> | undefined
 
   const sweep = async (): Promise<void> => {
     await awaitReady(redis, CONNECT_MS)
@@ -56,22 +56,12 @@ export const startRetention = (options: RetentionOptions) => {
     log.info({ ...retired, ms }, isDryRun ? 'retention.dry_run: would be removed' : 'retention.swept')
   }
 
-  const look = () => {
-    running ??= sweep()
-      .catch((error: Error) => log.warn({ error: error.message }, 'retention.interrupted')) // next time
-      .finally(() => {
-        running = undefined
-      })
-  }
-  look()
-  const timer = setInterval(look, LOOK_MS)
-
+  const sweeps = repeat(LOOK_MS, sweep, (error) => log.warn({ error: error.message }, 'retention.interrupted'))
   return {
     /** Finishes the separations that are being removed. Safe to call twice. */
     close: async (): Promise<void> => {
-      clearInterval(timer)
       leaving.abort()
-      await running
+      await sweeps.close()
       await jobs.close()
     },
   }

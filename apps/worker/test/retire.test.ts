@@ -1,13 +1,13 @@
 import { chmod, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type RetireOptions, type RetiringJobs, retire } from '@stems/queue/retire'
+import { createFileStore } from '@stems/store/file-store'
 import { expect, onTestFinished, test } from 'vitest'
+import { asNobody } from '../../../packages/store/test/as-nobody.ts'
+import { standInForSync } from '../../../packages/store/test/stand-in-for-sync.ts'
+import { manifestOf, publish } from '../../../packages/store/test/stem-store.suite.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
-import { createFileStore } from '../src/file-store.ts'
-import { type RetireOptions, type RetiringJobs, retire } from '../src/retire.ts'
-import { asNobody } from './as-nobody.ts'
-import { standInForSync } from './stand-in-for-sync.ts'
-import { manifestOf, publish } from './stem-store.suite.ts'
 
 const DAY_MS = 24 * 3600_000
 const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS)

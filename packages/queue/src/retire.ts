@@ -1,6 +1,16 @@
-import type { FinishedSeparation, StemStore } from './stem-store.ts'
+/** A separation in the store, and its stems as its manifest lists them. */
+type FinishedSeparation = { taskId: string; finishedAt: string; bytes: number; files: number }
 
-/** Those who remember the jobs of separations. */
+/** The store that is swept. */
+export type RetiringStore = {
+  /** The separations that finished so long ago or longer. */
+  listFinished: (olderThanMs: number) => AsyncIterable<FinishedSeparation>
+  /** The separations that have begun and not ended. */
+  listOpen: (olderThanMs: number) => Promise<{ taskId: string }[]>
+  removeSeparation: (taskId: string) => Promise<void>
+}
+
+/** The jobs of separations. */
 export type RetiringJobs = {
   /** Sees to it that nobody drives the separation, unless somebody does, or has later than `endedBefore`. */
   hold: (taskId: string, endedBefore: number) => Promise<'held' | 'busy' | 'recent'>
@@ -11,7 +21,7 @@ export type RetiringJobs = {
 }
 
 export type RetireOptions = {
-  store: Pick<StemStore, 'listFinished' | 'listOpen' | 'removeSeparation'>
+  store: RetiringStore
   jobs: RetiringJobs
   /** How long a separation is kept after its manifest says that it finished. */
   retainMs: number
