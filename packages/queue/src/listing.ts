@@ -4,9 +4,8 @@ import { createJobStateReader } from './job-state.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
 import type { ListedStatus } from './library-index.ts'
 import { createLibraryPages, type LibraryItem, type LibraryQuery } from './library-pages.ts'
-import { openQueue } from './open-queue.ts'
+import { openQueue, type QueueAccess } from './open-queue.ts'
 import { askRedis } from './queue-away-error.ts'
-import type { RedisConnection } from './redis.ts'
 import { readCursor, writeCursor } from './walk-cursor.ts'
 
 /** A separation as the queue knows it. */
@@ -19,21 +18,13 @@ export type ListedSeparation = {
   problem: string | undefined
 }
 
-export type ListingOptions = {
-  /** A connection that fails fast; it stays the caller's to close. */
-  redis: RedisConnection
-  prefix: string
-  /** After which a Redis that has not answered counts as away. */
-  deadlineMs: number
-}
-
 type StoredJob = Job<SeparationJob, SeparationResult>
 
 /** A step of a walk, and where the next one begins; `null` when all were shown. */
 export type WalkStep = { items: LibraryItem[]; next: string | null }
 
 /** Looks at the library's list and into the queue of separations; what it costs does not grow with either. */
-export const createListing = ({ redis, prefix, deadlineMs }: ListingOptions) => {
+export const createListing = ({ redis, prefix, deadlineMs }: QueueAccess) => {
   const queue = openQueue<SeparationJob, SeparationResult>(redis, prefix, QUEUES.separations)
   const stateOf = createJobStateReader(redis, queue)
 
@@ -111,7 +102,7 @@ export type Listing = ReturnType<typeof createListing>
 
 /** What a separation is doing, by its job. */
 export const statusOf = (job: StoredJob, state: JobState): ListedSeparation['status'] => {
-  if (state === 'completed') return endOf(job.returnvalue)
+  if (state === 'completed') return job.returnvalue?.status ?? 'failed'
   if (state === 'failed') return 'failed'
   if (job.data.awaited && job.data.separation.stems.length === 0) return 'expected'
   return isDriven(state) ? 'downloading' : 'waiting'
@@ -135,9 +126,3 @@ const countEnded = async (job: StoredJob, separation: Separation, state: JobStat
   const isPlanned = processed + ignored + unprocessed > 0
   return isPlanned ? Math.max(0, countLinks(separation) - unprocessed) : 0
 }
-
-/** The status in what a job returned; one that nobody knows, of another version, has failed. */
-export const endOf = (returned: Partial<SeparationResult> | null | undefined): SeparationResult['status'] =>
-  ENDS.find((status) => status === returned?.status) ?? 'failed'
-
-const ENDS = ['complete', 'partial', 'failed'] as const

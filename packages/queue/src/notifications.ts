@@ -1,6 +1,6 @@
 import { type Job, type JobState, type JobsOptions, Queue } from 'bullmq'
 import { QUEUES } from './jobs.ts'
-import { openQueue } from './open-queue.ts'
+import { openQueue, type QueueAccess } from './open-queue.ts'
 import { askRedis } from './queue-away-error.ts'
 import type { RedisConnection } from './redis.ts'
 import { type Telemetry, telling } from './telemetry.ts'
@@ -98,14 +98,6 @@ export type SendAgainAnswer = 'again' | 'running' | 'unknown'
 /** A failed notification that is sent again. */
 export type SentAgain = Pick<ListedNotification, 'id' | 'type' | 'taskId' | 'stem'>
 
-export type NotificationsOptions = {
-  /** A connection that fails fast; it stays the caller's to close. */
-  redis: RedisConnection
-  prefix: string
-  /** After which a Redis that has not answered counts as away. */
-  deadlineMs: number
-}
-
 type StoredJob = Job<NotificationJob, NotificationResult>
 
 // The way a job goes, so that one that moves between two looks is rather seen twice than missed.
@@ -116,7 +108,7 @@ const PLACES = {
 } as const satisfies Record<NotificationState, JobState[]>
 
 /** Looks at the notifications, and has them sent again. What looking costs does not grow with the queue. */
-export const createNotifications = ({ redis, prefix, deadlineMs }: NotificationsOptions) => {
+export const createNotifications = ({ redis, prefix, deadlineMs }: QueueAccess) => {
   const queue = openQueue<NotificationJob, NotificationResult>(redis, prefix, QUEUES.notifications)
 
   const countNow = async (): Promise<Record<string, number>> => queue.getJobCounts(...Object.values(PLACES).flat())

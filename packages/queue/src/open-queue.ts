@@ -1,6 +1,15 @@
 import { Queue } from 'bullmq'
 import type { RedisConnection } from './redis.ts'
 
+/** How a part of this package reaches the queues. */
+export type QueueAccess = {
+  /** A connection that fails fast; it stays the caller's to close. */
+  redis: RedisConnection
+  prefix: string
+  /** After which a Redis that has not answered counts as disconnected. */
+  deadlineMs: number
+}
+
 /**
  * Opens a queue for those who look at its jobs or move them. To open it writes nothing, and a Redis that is away at start keeps
  * nobody waiting.

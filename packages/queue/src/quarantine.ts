@@ -4,21 +4,14 @@ import { type Separation, separationSchema } from '@stems/domain/separation'
 import type { Job } from 'bullmq'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type QuarantineJob } from './jobs.ts'
-import { openQueue } from './open-queue.ts'
+import { openQueue, type QueueAccess } from './open-queue.ts'
 import { type Bounds, createDoorkeeper, createTurns } from './quarantine-bounds.ts'
 import { askRedis, orQueueAway } from './queue-away-error.ts'
-import type { RedisConnection } from './redis.ts'
 import { createReplicas } from './replicas.ts'
 import { createSeal } from './seal.ts'
 import type { SubmitAnswer } from './submit.ts'
 
-export type QuarantineOptions = {
-  /** A connection that fails fast; it stays the caller's to close. */
-  redis: RedisConnection
-  prefix: string
-  /** After which a Redis that has not answered counts as away. */
-  deadlineMs: number
-} & Bounds
+export type QuarantineOptions = QueueAccess & Bounds
 
 /** A payload in the quarantine. */
 export type QuarantineEntry = QuarantineJob & { id: string }

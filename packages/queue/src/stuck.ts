@@ -1,4 +1,3 @@
-import { Queue } from 'bullmq'
 import {
   parseStemJobKey,
   QUEUES,
@@ -9,6 +8,7 @@ import {
   stemJobId,
   stemJobOptions,
 } from './jobs.ts'
+import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 
 const PER_SWEEP = 1000 // the next sweep takes the rest
@@ -23,10 +23,8 @@ export type StuckFinderOptions = { redis: RedisConnection; prefix: string; attem
  * @param options.attempts per stem
  */
 export const createStuckFinder = ({ redis, prefix, attempts }: StuckFinderOptions) => {
-  const options = { connection: redis, prefix, skipWaitingForReady: true, skipVersionCheck: true }
-  const separations = new Queue<SeparationJob, SeparationResult>(QUEUES.separations, options)
-  const stems = new Queue<StemJob>(QUEUES.stems, options)
-  for (const queue of [separations, stems]) queue.on('error', () => {}) // the connection reports its own outages
+  const separations = openQueue<SeparationJob, SeparationResult>(redis, prefix, QUEUES.separations)
+  const stems = openQueue<StemJob>(redis, prefix, QUEUES.stems)
 
   const driveFailed = async (): Promise<string[]> => {
     const failed = await separations.getFailed(0, PER_SWEEP - 1)

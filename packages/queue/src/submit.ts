@@ -9,6 +9,7 @@ import { execAll } from './exec.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId, separationJobOptions } from './jobs.ts'
 import { createLibraryIndex, type LibraryIndex } from './library-index.ts'
 import { isDone } from './move.ts'
+import type { QueueAccess } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 import { createReplicas } from './replicas.ts'
 import { createResentBox, REGISTERED, type ResentBox } from './resent.ts'
@@ -27,12 +28,7 @@ export type ReplayAnswer = 'driven' | 'running' | 'unknown'
 /** `known`: there is nothing to wait for; its callback has arrived already, or all of it is stored. */
 export type ExpectAnswer = 'expected' | 'known'
 
-export type SubmitterOptions = {
-  /** A connection that fails fast; it stays the caller's to close. */
-  redis: RedisConnection
-  prefix: string
-  /** After which a submit that Redis has not acknowledged is given up. */
-  deadlineMs: number
+export type SubmitterOptions = QueueAccess & {
   /** Traces what is added. */
   telemetry?: Telemetry | undefined
 }

@@ -309,16 +309,15 @@ test.each([
   await expect(listing.walk(undefined, cursor, 10)).rejects.toThrow(CursorError)
 })
 
-test('one job that nobody can read takes no list down, and one that ended as nobody knows has failed', async () => {
+test('a job that cannot be read does not keep the others from being listed', async () => {
   const { redis, queue, listing, work, submitAll, allEnded, walk } = start()
   work()
-  await submitAll(['good', 'no-json', 'no-result', 'newer'])
+  await submitAll(['good', 'no-json', 'no-result'])
   await allEnded()
   await redis.hset(queue.toKey('sep_no-json'), 'data', 'no JSON')
   await redis.hset(queue.toKey('sep_no-result'), 'returnvalue', 'no JSON')
-  await redis.hset(queue.toKey('sep_newer'), 'returnvalue', '{"status":"of another version","saved":[]}')
 
-  expect(await walk(undefined, 10)).toEqual(expect.arrayContaining(['good', 'newer']))
-  expect((await listing.find('newer'))?.status).toBe('failed')
+  expect(await walk(undefined, 10)).toContain('good')
   expect(await listing.find('no-json')).toBeUndefined()
+  expect((await listing.find('no-result'))?.status).toBe('failed')
 })
