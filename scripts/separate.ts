@@ -8,7 +8,7 @@ import { createProviderApi } from '@stems/provider/provider-api'
 import { providerOf } from '@stems/provider/provider-name'
 import { ORDER_TYPES } from '@stems/provider/purchase'
 import { createSeller, type SellerOrder } from '@stems/provider/seller'
-import { createAskLimit, PROVIDER_TURNS } from '@stems/queue/ask-limit'
+import { createAskLimit } from '@stems/queue/ask-limit'
 import { createPurchases, type PurchaseAnswer } from '@stems/queue/purchases'
 import { createSubmitter } from '@stems/queue/submit'
 import { z } from 'zod'
@@ -37,7 +37,7 @@ const main = async (args: string[]): Promise<void> => {
   await withRedis(redisTarget(config), async (redis) => {
     const queue = { redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS }
     const submitter = createSubmitter(queue)
-    const takeTurn = createAskLimit({ ...queue, ...PROVIDER_TURNS })
+    const takeTurn = createAskLimit(queue)
     const ask = createHostAsk({ url: apiUrl, allowPrivate: config.DOWNLOAD_ALLOW_PRIVATE, setting: 'PROVIDER_API_URL' })
     const { buy } = createProviderApi({
       provider: config.PROVIDER ?? providerOf(apiUrl),

@@ -2,7 +2,7 @@ import { createHostAsk } from '@stems/outgoing/host-ask'
 import { createProviderApi } from '@stems/provider/provider-api'
 import type { ProviderName } from '@stems/provider/provider-name'
 import { createSeller, type SellerOrder } from '@stems/provider/seller'
-import { type AskLimitOptions, createAskLimit, PROVIDER_TURNS } from '@stems/queue/ask-limit'
+import { type AskLimitOptions, createAskLimit } from '@stems/queue/ask-limit'
 import { createPurchases, type PurchasesOptions } from '@stems/queue/purchases'
 import type { Purchase } from './register-route.ts'
 
@@ -28,7 +28,7 @@ export type BuyingOptions = Omit<PurchasesOptions<SellerOrder>, 'buy'> & {
 export const createBuying = ({ shop, turns, ...room }: BuyingOptions): { purchase: Purchase; close: () => void } => {
   const { provider, apiUrl, apiKey, publicUrl, token, allowPrivate } = shop
   const ask = createHostAsk({ url: apiUrl, allowPrivate, setting: 'PROVIDER_API_URL' })
-  const takeTurn = createAskLimit({ ...turns, ...PROVIDER_TURNS })
+  const takeTurn = createAskLimit(turns)
   const { buy } = createProviderApi({
     provider,
     apiUrl,

@@ -52,12 +52,12 @@ const ownSubmitter = createSubmitter({
 const metrics = createWorkerMetrics()
 const gate = createProviderGate({ log })
 const openProviderApi = async (api: NonNullable<typeof config.providerApi>) => {
-  const { createAskLimit, PROVIDER_TURNS } = await import('@stems/queue/ask-limit') // no limiter where nobody asks
+  const { createAskLimit } = await import('@stems/queue/ask-limit') // no limiter where nobody asks
   return createProviderApi({
     ...api,
     allowPrivate: config.allowPrivate,
     noticeBlocked: createNoticeBlocked({ metrics, log }),
-    takeTurn: createAskLimit({ redis: statusRedis, prefix: config.queuePrefix, ...PROVIDER_TURNS }),
+    takeTurn: createAskLimit({ redis: statusRedis, prefix: config.queuePrefix }),
     gate,
   })
 }
