@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createAmender } from '@stems/queue/amend'
 import { type AnalysesWorkerOptions, createAnalysesWorker } from '@stems/queue/analyses-worker'
 import { createQueueCounter } from '@stems/queue/counts'
-import type { HostLimit } from '@stems/queue/host-limit'
 import { createLibraryIndex } from '@stems/queue/library-index'
 import { startSamples } from '@stems/queue/minute-samples'
 import { createQuarantine } from '@stems/queue/quarantine'
@@ -43,7 +42,6 @@ export type ConsumersOptions = {
   /** A connection that fails fast; it stays the caller's to close. */
   statusRedis: RedisConnection
   submitter: TaskSubmitter
-  hostLimit: HostLimit
   store: StemStore
   metrics: WorkerMetrics
   providerApi: ReturnType<typeof createProviderApi> | undefined
@@ -99,7 +97,6 @@ export const startConsumers = (options: ConsumersOptions) => {
     ...queue,
     concurrency: config.concurrency,
     globalConcurrency: config.globalConcurrency,
-    turns: { limit: options.hostLimit, queue: 'stems' },
     backoffMs: config.backoffMs,
     startsPaused: true, // until the first look at the disk
     onActivity: () => watchdog.busy('stems'),

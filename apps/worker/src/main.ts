@@ -62,18 +62,22 @@ const openProviderApi = async (api: NonNullable<typeof config.providerApi>) => {
   })
 }
 const providerApi = config.providerApi && (await openProviderApi(config.providerApi))
+const openRateLimit = async (perSecond: number) => {
+  const { createRateLimit } = await import('@stems/queue/rate-limit')
+  return createRateLimit({ redis: statusRedis, prefix: config.queuePrefix, perSecond })
+}
 const hostLimit = createHostLimit({
   redis: statusRedis,
   prefix: config.queuePrefix,
-  ...config.hostLimit,
-  onRefused: (reason) => metrics.turnsRefused.inc({ reason }),
+  rateLimit: config.hostRequestsPerSecond ? await openRateLimit(config.hostRequestsPerSecond) : undefined,
+  onRefused: (reason) => metrics.hostRefusals.inc({ reason }),
   log,
 })
-// Where a host's connections are counted, one that is kept would count as none.
-const client = createClient(createUrlGuard(config), { keepsConnections: config.hostLimit.connections === undefined })
+const client = createClient(createUrlGuard(config))
 const saveStem = createSaveStem({
   store,
   download: createDownload(traceClient(client, tracer), config),
+  hostLimit,
   freshLink: createFreshLink(providerApi),
   metrics,
   log,
@@ -84,7 +88,6 @@ const consumers = startConsumers({
   config,
   statusRedis,
   submitter: traceSubmitter(ownSubmitter, tracer?.task),
-  hostLimit,
   store,
   metrics,
   providerApi,
@@ -104,7 +107,7 @@ const disk = createDiskReserve({
   log,
 })
 addDiskMetrics(metrics.registry, disk)
-// All workers count the turns of hosts together from the first one on; they do so without it only where Redis is away.
+// All workers limit the requests to hosts together from the first one on.
 await awaitReady(statusRedis, REDIS_GRACE_MS)
 await disk.start()
 const danger = startDanger({ store, registry: metrics.registry, everyMs: config.reconcileMs, log })
@@ -143,7 +146,6 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await consumers.close()
   await presence.close()
   await analysisThread?.close()
-  hostLimit.close()
   await danger.close()
   await retention.close()
   await waiting.close()

@@ -1,6 +1,6 @@
 import { BLOCK_REASONS } from '@stems/domain/errors'
 import type { QueueCounter } from '@stems/queue/counts'
-import { NO_TURN_REASONS } from '@stems/queue/host-limit'
+import { HOST_LIMIT_REASONS } from '@stems/queue/host-limit'
 import { addRedisGauge } from '@stems/telemetry/redis-gauge'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { DiskReserve } from './disk-reserve.ts'
@@ -24,13 +24,13 @@ export const createWorkerMetrics = () => {
     registers,
   })
   for (const outcome of ['delivered', 'retried', 'failed']) notifications.inc({ outcome }, 0)
-  const turnsRefused = new Counter({
+  const hostRefusals = new Counter({
     name: 'stemkeeper_host_turns_refused_total',
-    help: 'How often a stem was told to wait for its turn to ask a host, by reason',
+    help: 'How often a stem had to wait for its host: `pause` (answered 429 or 503) or `rate` (requests per second)',
     labelNames: ['reason'] as const,
     registers,
   })
-  for (const reason of NO_TURN_REASONS) turnsRefused.inc({ reason }, 0)
+  for (const reason of HOST_LIMIT_REASONS) hostRefusals.inc({ reason }, 0)
   const attempts = new Counter({
     name: 'stemkeeper_stem_attempts_total',
     help: 'Attempts to save a stem, by outcome',
@@ -61,7 +61,7 @@ export const createWorkerMetrics = () => {
       registers,
     }),
     blockedUrls,
-    turnsRefused,
+    hostRefusals,
     notifications,
     attempts,
     separations,

@@ -1,7 +1,7 @@
 import { BlockedUrlError, BusyHostError, StemError } from '@stems/domain/errors'
 import { publicLink } from '@stems/domain/link'
 import type { SavedStem } from '@stems/domain/manifest'
-import { NoTurnError, type Turn } from '@stems/queue/host-limit'
+import type { HostLimit } from '@stems/queue/host-limit'
 import type { StemJob } from '@stems/queue/jobs'
 import type { Attempt } from '@stems/queue/stems-worker'
 import type { StemStore } from '@stems/store/stem-store'
@@ -15,6 +15,7 @@ import { createNoticeBlocked } from './notice-blocked.ts'
 export type SaveStemOptions = {
   store: StemStore
   download: DownloadFile
+  hostLimit: HostLimit
   /** Asked once in an attempt, when no link of the stem lives and none may come back to life. */
   freshLink: FreshLink
   metrics: WorkerMetrics
@@ -25,29 +26,16 @@ export type SaveStemOptions = {
  * Brings one stem home: stored already? download, check, publish; where its links are dead, by a fresh one. Safe to repeat at
  * any point.
  *
- * @throws {NoTurnError} from what it returns, when a host may not be asked now: nothing was tried that could count
  * @throws {StemError} from what it returns
  */
-export const createSaveStem = ({ store, download, freshLink, metrics, log }: SaveStemOptions) => {
+export const createSaveStem = ({ store, download, hostLimit, freshLink, metrics, log }: SaveStemOptions) => {
   const noticeBlocked = createNoticeBlocked({ metrics, log })
 
-  const fetchStem = async (job: StemJob, attempt: Attempt): Promise<SavedStem> => {
-    const turn = await attempt.takeTurn(job.url)
-    try {
-      return await fetchInTurn(job, attempt, turn)
-    } catch (error) {
-      if (error instanceof BusyHostError) await turn.leaveAlone(error.retryAfterMs, error.host)
-      throw error
-    } finally {
-      await turn.end()
-    }
-  }
-
-  const fetchInTurn = async ({ taskId, stem, url }: StemJob, attempt: Attempt, turn: Turn): Promise<SavedStem> => {
+  const fetchStem = async ({ taskId, stem, url }: StemJob, attempt: Attempt): Promise<SavedStem> => {
+    await hostLimit.acquire(url, attempt)
     const part = await store.createPart(taskId, stem)
     try {
       const { bytes, sha256, head } = await download(url, part, attempt)
-      await turn.end() // what is left to do is no matter of the host
       const { extension, contentType } = await identifyAudio(part.path, head)
       const file = await part.publish(extension)
       if (file === undefined) {
@@ -59,6 +47,10 @@ export const createSaveStem = ({ store, download, freshLink, metrics, log }: Sav
       return { status: 'saved', file, bytes, sha256, content_type: contentType, source_url: url, saved_at: savedAt }
     } catch (error) {
       if (error instanceof BlockedUrlError) noticeBlocked(error, { taskId, stem })
+      if (error instanceof BusyHostError) {
+        // The host of the link too: it would lead the next stem there again.
+        await hostLimit.pause([new URL(url).host, error.host], error.retryAfterMs || attempt.busyBackoffMs)
+      }
       await (canGoOn(error) ? part.leave() : part.discard())
       throw error
     }
@@ -67,23 +59,16 @@ export const createSaveStem = ({ store, download, freshLink, metrics, log }: Sav
   // Several callbacks may have given several links, forged ones among them. No link can keep the others from being tried.
   const fetchByAnyLink = async (job: StemJob, attempt: Attempt): Promise<SavedStem> => {
     const failures: StemError[] = []
-    const noTurns: NoTurnError[] = []
     for (const url of [job.url, ...(job.otherUrls ?? [])]) {
       try {
         return await fetchStem({ ...job, url }, attempt)
       } catch (error) {
         if (attempt.signal.aborted) throw error
-        if (error instanceof NoTurnError) {
-          noTurns.push(error)
-          continue
-        }
         if (!isOfThisLink(error)) throw error
         failures.push(error)
         if (job.otherUrls) log.info({ taskId: job.taskId, stem: job.stem, reason: error.message }, 'stem.link_failed')
       }
     }
-    const [noTurn] = noTurns.toSorted((a, b) => a.waitMs - b.waitMs)
-    if (noTurn) throw failures.length > 0 ? noTurn.havingAskedOthers() : noTurn
     const failure = mostHopeful(failures)
     if (failure?.verdict !== 'refresh-url') throw failure
     return fetchByFreshLink(job, attempt, failure)
@@ -98,7 +83,6 @@ export const createSaveStem = ({ store, download, freshLink, metrics, log }: Sav
     try {
       return await fetchStem({ ...job, url }, attempt)
     } catch (error) {
-      if (error instanceof NoTurnError) throw error.havingAskedOthers()
       if (!(error instanceof StemError) || error.verdict !== 'refresh-url') throw error
       throw new StemError('gone', 'never', `${DEAD_TOO} ${error.message}`, { cause: error })
     }
@@ -150,7 +134,7 @@ export const createSaveStem = ({ store, download, freshLink, metrics, log }: Sav
       report(before ? 'already_saved' : 'saved', { bytes: saved.bytes })
       return saved
     } catch (error) {
-      if (error instanceof NoTurnError) throw error // nothing was attempted
+      if (error instanceof BusyHostError && error.reason === 'pause') throw error // no attempt was made
       const code = error instanceof StemError ? error.code : 'unexpected'
       report(code, { error: (error as Error).message })
       throw error

@@ -16,7 +16,7 @@ import { createProviderApi } from '../src/provider-api.ts'
 import { createProviderGate } from '../src/provider-gate.ts'
 import { createSaveStem } from '../src/save-stem.ts'
 
-const FREE_TURN = { leaveAlone: async () => {}, end: async () => {} }
+const NO_LIMIT = { acquire: async () => {}, pause: async () => {} }
 const OLD = '/s/0b6f_Drums.mp3?Signature=hunter2'
 const FRESH = '/s/0b6f_Drums.mp3?Signature=hunter3'
 const SIGN = '/api/v1/common/download-url'
@@ -55,6 +55,7 @@ const startSaving = async ({ provider: name = 'kie' as ProviderName | 'none', ap
   const saveStem = createSaveStem({
     store: createFileStore(folder),
     download: createDownload(createClient(guard), { maxBytes: 1_000_000, stallMs: 60_000 }),
+    hostLimit: NO_LIMIT,
     freshLink: createFreshLink(api),
     metrics,
     log,
@@ -62,7 +63,7 @@ const startSaving = async ({ provider: name = 'kie' as ProviderName | 'none', ap
   const save = (...otherUrls: string[]) =>
     saveStem(
       { taskId: 'task-1', stem: 'drums', url: provider.url + OLD, ...(otherUrls.length > 0 ? { otherUrls } : {}) },
-      { number: 1, signal: new AbortController().signal, progress: () => {}, takeTurn: async () => FREE_TURN },
+      { number: 1, signal: new AbortController().signal, progress: () => {}, leftMs: 3600_000, busyBackoffMs: 1000 },
     )
   const sign = (data: unknown, code = 200) => provider.alwaysBehave(SIGN, answer({ code, msg: 'm', data }))
   const record = (response: object | null, successFlag = 'SUCCESS') =>

@@ -6,8 +6,7 @@ import { BusyHostError } from '@stems/domain/errors'
 import { buildManifest, savedStemSchema } from '@stems/domain/manifest'
 import { createClient } from '@stems/outgoing/client'
 import { createUrlGuard } from '@stems/outgoing/url-guard'
-import { NoTurnError } from '@stems/queue/host-limit'
-import type { Attempt } from '@stems/queue/stems-worker'
+import type { HostLimit } from '@stems/queue/host-limit'
 import { createFileStore } from '@stems/store/file-store'
 import type { StemStore } from '@stems/store/stem-store'
 import { createLog } from '@stems/telemetry/log'
@@ -19,12 +18,12 @@ import { createFreshLink } from '../src/fresh-link.ts'
 import { createWorkerMetrics } from '../src/metrics.ts'
 import { createSaveStem } from '../src/save-stem.ts'
 
-const FREE_TURN = { leaveAlone: async () => {}, end: async () => {} }
+const NO_LIMIT: HostLimit = { acquire: async () => {}, pause: async () => {} }
 const PATH = '/s/0b6f3c1e_Drums.mp3'
 
 const startSaving = async (
   change: (store: StemStore, folder: string) => StemStore = (store) => store,
-  takeTurn: Attempt['takeTurn'] = async () => FREE_TURN,
+  hostLimit = NO_LIMIT,
 ) => {
   const provider = await startStandInProvider()
   onTestFinished(() => provider.close())
@@ -34,7 +33,7 @@ const startSaving = async (
   const store = createFileStore(folder)
   const metrics = createWorkerMetrics()
   const guard = createUrlGuard({
-    allowedHosts: ['127.0.0.1'],
+    allowedHosts: ['127.0.0.1', 'localhost'],
     allowedPorts: [443],
     allowPrivate: true,
     settingNames: { hosts: 'DOWNLOAD_ALLOWED_HOSTS', ports: 'DOWNLOAD_ALLOWED_PORTS' },
@@ -42,6 +41,7 @@ const startSaving = async (
   const saveStem = createSaveStem({
     store: change(store, folder),
     download: createDownload(createClient(guard), { maxBytes: 1_000_000, stallMs: 60_000 }),
+    hostLimit,
     freshLink: createFreshLink(undefined),
     metrics,
     log: createLog('worker', 'info', { write: (line) => void lines.push(JSON.parse(line)) }),
@@ -50,7 +50,7 @@ const startSaving = async (
   const save = (path = PATH, otherUrls?: string[]) =>
     saveStem(
       { ...job(path), ...(otherUrls ? { otherUrls } : {}) },
-      { number: 1, signal: new AbortController().signal, progress: () => {}, takeTurn },
+      { number: 1, signal: new AbortController().signal, progress: () => {}, leftMs: 3600_000, busyBackoffMs: 1234 },
     )
   const record = async (saved: Awaited<ReturnType<typeof save>>) => {
     const stems = [{ name: 'drums', url: saved.source_url }]
@@ -226,72 +226,76 @@ test('a store that breaks in the middle of an attempt fails it with its own word
   expect(lines).toMatchObject([{ outcome: 'store' }])
 })
 
-/** Turns as somebody gives them who notes what becomes of each. */
-const notedTurns = (refusesTo: (link: string) => boolean = () => false) => {
+/** A host limit that notes what it is told, and lets no request to some paths be sent. */
+const notedLimit = (isPaused: (path: string) => boolean = () => false) => {
   const noted: string[] = []
-  const takeTurn: Attempt['takeTurn'] = async (link) => {
-    const { pathname } = new URL(link)
-    if (refusesTo(pathname)) throw new NoTurnError('127.0.0.1', 'connections', 1000)
-    noted.push(`took ${pathname}`)
-    return {
-      leaveAlone: async (ms, host) => void noted.push(`${host.split(':')[0]} is to be left alone for ${ms}`),
-      end: async () => void noted.push('ended'),
-    }
+  const hostLimit: HostLimit = {
+    acquire: async (link) => {
+      const { pathname, host } = new URL(link)
+      if (isPaused(pathname)) throw new BusyHostError('pause', host, 1000)
+      noted.push(`acquired ${pathname}`)
+    },
+    pause: async (hosts, ms) => {
+      noted.push(`paused ${[...new Set(hosts)].map((host) => new URL(`http://${host}`).hostname)} for ${ms} ms`)
+    },
   }
-  return { noted, takeTurn }
+  return { noted, hostLimit }
 }
 
-test('each request takes a turn, and gives it back when the bytes are there', async () => {
-  const { noted, takeTurn } = notedTurns()
-  const { provider, save } = await startSaving(undefined, takeTurn)
+test('each request asks the limit of its host, and a stem that is stored asks none', async () => {
+  const { noted, hostLimit } = notedLimit()
+  const { provider, save } = await startSaving(undefined, hostLimit)
   provider.behave('/dead', { kind: 'answer', status: 404 })
   await save('/dead', [provider.url + PATH])
-  expect(noted.filter((what, index) => what !== noted[index - 1])).toEqual([
-    'took /dead',
-    'ended',
-    `took ${PATH}`,
-    'ended',
-  ])
   await save()
-  expect(noted.filter((what) => what.startsWith('took'))).toHaveLength(2) // it is home
+  expect(noted).toEqual(['acquired /dead', `acquired ${PATH}`])
 })
 
-test.each([429, 503])('a host that answers %i with Retry-After is to be left alone for that long', async (status) => {
-  const { noted, takeTurn } = notedTurns()
-  const { provider, save } = await startSaving(undefined, takeTurn)
+test.each([429, 503])('a host that answers %i with Retry-After is paused for that long', async (status) => {
+  const { noted, hostLimit } = notedLimit()
+  const { provider, save } = await startSaving(undefined, hostLimit)
   provider.behave(PATH, { kind: 'answer', status, headers: { 'retry-after': '7' } })
   await expect(save()).rejects.toMatchObject({ name: 'StemError', retryAfterMs: 7000 })
-  expect(noted).toEqual([`took ${PATH}`, '127.0.0.1 is to be left alone for 7000', 'ended'])
+  expect(noted).toEqual([`acquired ${PATH}`, 'paused 127.0.0.1 for 7000 ms'])
 })
 
-test('a 503 without Retry-After is an attempt like any other, and a 429 without it is not', async () => {
-  const { noted, takeTurn } = notedTurns()
-  const { provider, save } = await startSaving(undefined, takeTurn)
-  provider.behave(PATH, { kind: 'answer', status: 503 }, { kind: 'answer', status: 429 })
+test('a host to which a redirect led is paused together with the one of the link', async () => {
+  const { noted, hostLimit } = notedLimit()
+  const { provider, save } = await startSaving(undefined, hostLimit)
+  const to = `${provider.url.replace('127.0.0.1', 'localhost')}/elsewhere`
+  provider.behave(PATH, { kind: 'redirect', to })
+  provider.behave('/elsewhere', { kind: 'answer', status: 429, headers: { 'retry-after': '7' } })
+  await expect(save()).rejects.toMatchObject({ code: 'rate_limited' })
+  expect(noted).toEqual([`acquired ${PATH}`, 'paused 127.0.0.1,localhost for 7000 ms'])
+})
+
+test('a 503 without Retry-After is an attempt like any other; a 429 without it pauses the host for the backoff', async () => {
+  const { noted, hostLimit } = notedLimit()
+  const { provider, save } = await startSaving(undefined, hostLimit)
+  const busyAtOnce = { kind: 'answer', status: 429, headers: { 'retry-after': '0' } } as const
+  provider.behave(PATH, { kind: 'answer', status: 503 }, { kind: 'answer', status: 429 }, busyAtOnce)
   await expect(save()).rejects.not.toBeInstanceOf(BusyHostError)
   await expect(save()).rejects.toBeInstanceOf(BusyHostError)
-  expect(noted).toEqual([
-    `took ${PATH}`,
-    'ended',
-    `took ${PATH}`,
-    '127.0.0.1 is to be left alone for undefined',
-    'ended',
-  ])
+  await expect(save()).rejects.toBeInstanceOf(BusyHostError)
+  const asked = `acquired ${PATH}`
+  const paused = 'paused 127.0.0.1 for 1234 ms'
+  expect(noted).toEqual([asked, asked, paused, asked, paused])
 })
 
-test('a host that has no turn does not keep a link to another from being tried', async () => {
-  const { takeTurn } = notedTurns((path) => path === '/later')
-  const { provider, save } = await startSaving(undefined, takeTurn)
+test('a paused host does not keep a link to another from being tried', async () => {
+  const { hostLimit } = notedLimit((path) => path === '/later')
+  const { provider, save } = await startSaving(undefined, hostLimit)
   expect(await save('/later', [provider.url + PATH])).toMatchObject({ sha256: provider.file(PATH).sha256 })
   expect(provider.hits('/later')).toBe(0)
 })
 
-test('as long as one link waits for its turn nothing is lost, and the others are not tried again at once', async () => {
-  const { takeTurn } = notedTurns((path) => path === '/later')
-  const { provider, save, files, lines } = await startSaving(undefined, takeTurn)
+test('as long as the host of one link is paused the stem waits, whatever the other links answer', async () => {
+  const { hostLimit } = notedLimit((path) => path === '/later')
+  const { provider, save, files, lines } = await startSaving(undefined, hostLimit)
   provider.behave('/dead', { kind: 'answer', status: 404 })
-  await expect(save('/later')).rejects.toMatchObject({ name: 'NoTurnError', hasAskedOthers: false })
-  await expect(save('/later', [`${provider.url}/dead`])).rejects.toMatchObject({ hasAskedOthers: true })
+  const paused = { name: 'StemError', reason: 'pause', retryAfterMs: 1000 }
+  await expect(save('/later')).rejects.toMatchObject(paused)
+  await expect(save('/later', [`${provider.url}/dead`])).rejects.toMatchObject(paused)
   expect(await files()).toEqual([])
   expect(lines).not.toContainEqual(expect.objectContaining({ msg: 'stem.attempted' }))
 })

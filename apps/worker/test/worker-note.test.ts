@@ -10,7 +10,8 @@ const attemptOf = (progress: (bytes: number, total: number | null) => void = () 
   number: 1,
   signal: new AbortController().signal,
   progress,
-  takeTurn: () => Promise.reject(new Error('nobody asks a host here')),
+  leftMs: Number.POSITIVE_INFINITY,
+  busyBackoffMs: 1000,
 })
 
 const noteOf = ({

@@ -68,17 +68,26 @@ export class BlockedUrlError extends StemError {
   }
 }
 
-/** The far side wants to be left alone for a while: 429, or 503 with `Retry-After`. No fault of the stem. */
-export class BusyHostError extends StemError {
-  /** Who said so: where the last redirect led. */
-  readonly host: string
+/** Why a host is busy: it answered so, or an earlier answer has paused it, so that it was not asked. */
+export type BusyReason = 429 | 503 | 'pause'
 
-  constructor(status: 429 | 503, host: string, retryAfterMs: number | undefined) {
-    const what = status === 429 ? 'too many requests' : 'it is busy, and says when to come back'
-    super(status === 429 ? 'rate_limited' : 'unavailable', 'later', `${host} answered ${status}: ${what}.`, {
-      retryAfterMs,
-    })
+const BUSY_BECAUSE: Record<BusyReason, string> = {
+  429: 'answered 429: too many requests.',
+  503: 'answered 503: it is busy, and says when to come back.',
+  pause: 'is paused, because it answered 429 or 503.',
+}
+
+/** A host must not be asked now. That is no fault of the stem, and spends no attempt. */
+export class BusyHostError extends StemError {
+  /** The host that answered, which is where the last redirect led; or the paused host of the link. */
+  readonly host: string
+  readonly reason: BusyReason
+
+  constructor(reason: BusyReason, host: string, retryAfterMs: number | undefined) {
+    const code = reason === 503 ? 'unavailable' : 'rate_limited'
+    super(code, 'later', `${host} ${BUSY_BECAUSE[reason]}`, { retryAfterMs })
     this.host = host
+    this.reason = reason
   }
 }
 

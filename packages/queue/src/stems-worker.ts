@@ -5,7 +5,6 @@ import type { SavedStem } from '@stems/domain/manifest'
 import { DelayedError, type Job, Queue, WaitingError, Worker } from 'bullmq'
 import { backoffMs } from './backoff.ts'
 import { RetryableError, readFailure, toQueueError } from './failure.ts'
-import { type HostLimit, NoTurnError, type Turn } from './host-limit.ts'
 import { QUEUES, type StemJob, type StemResult } from './jobs.ts'
 import type { Log, RedisConnection } from './redis.ts'
 import { KEPT_SAVED, keepStems } from './retention.ts'
@@ -21,12 +20,10 @@ export type Attempt = {
   signal: AbortSignal
   /** Shows how far the download is; `total` is null where the far side does not say. */
   progress: (bytes: number, total: number | null) => void
-  /**
-   * Takes a turn of the host of a link, to be given back when the request is over.
-   *
-   * @throws {NoTurnError} which the download is to end with, unless it has another link
-   */
-  takeTurn: (link: string) => Promise<Turn>
+  /** Milliseconds until the provider deletes the file; infinite where that time is not known. */
+  leftMs: number
+  /** For how many milliseconds to pause a host that answers 429 and names no time. */
+  busyBackoffMs: number
 }
 
 export type StemsWorkerOptions = {
@@ -39,8 +36,6 @@ export type StemsWorkerOptions = {
   globalConcurrency: number | undefined
   /** First wait between two attempts. */
   backoffMs: number
-  /** Who gives turns to ask a host, and the name under which those who wait here stand in its line; without, there is always one. */
-  turns?: { limit: HostLimit; queue: string } | undefined
   /** Brings one stem home. Throws StemError. */
   save: (stem: StemJob, attempt: Attempt) => Promise<SavedStem>
   /** Called when a stem is home, before its job ends. May be called again. What it throws costs the stem no attempt. */
@@ -58,8 +53,6 @@ export type StemsWorkerOptions = {
 const LONGEST_BACKOFF_MS = 15 * 60_000
 const LONGEST_STORE_WAIT_MS = 60_000
 const LONGEST_BUSY_WAIT_MS = 60_000
-const LONGEST_RETRY_AFTER_MS = 3600_000
-const WORTH_A_WORD_MS = 5000
 const LOGS_PER_JOB = 20
 const PROGRESS_INTERVAL_MS = 500
 const FORGOTTEN_AT_ONCE = 500
@@ -76,22 +69,23 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
     // A worker that was waiting for a job when it was told to stop takes one more.
     if (leaving || worker.isPaused()) return handBack(job, token)
     const aborted = signal ?? new AbortController().signal
-    const line = standInLine(job)
     try {
       const progress = progressOf(job, onActivity)
       const stem = await seal.openStem(job.data)
-      const { takeTurn } = line
-      const saved = await save(stem, { number: job.attemptsMade + 1, signal: aborted, progress, takeTurn })
-      await line.leave()
+      const saved = await save(stem, {
+        number: job.attemptsMade + 1,
+        signal: aborted,
+        progress,
+        leftMs: leftMs(job),
+        busyBackoffMs: busyBackoffMs(job),
+      })
       const shown = { ...saved, source_url: publicLink(saved.source_url) }
       await options.onSaved?.(job.data, shown).catch(refuseToEnd)
       return { stem: job.data.stem, saved: shown }
     } catch (error) {
       if (aborted.aborted && aborted.reason === SHUTDOWN) return handBack(job, token)
-      if (error instanceof NoTurnError) return awaitTurn(job, error, token)
-      await line.leave()
       if (error instanceof StemError && error.code === 'store') return postpone(job, error, token)
-      if (error instanceof BusyHostError && mayAwaitHost(job)) return awaitHost(job, error, token)
+      if (error instanceof BusyHostError && mayAwaitHost(job, error)) return awaitHost(job, error, token)
       throw withinDeadline(toQueueError(error), job)
     }
   }
@@ -99,35 +93,14 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
   const leftMs = ({ data }: StoredStem): number => deadlineOf(data.receivedAt) - now()
 
   // A job of an older version, which knows no time, has a deadline too where nothing else would end its wait.
-  const mayAwaitHost = ({ data, timestamp }: StoredStem): boolean =>
-    deadlineOf(data.receivedAt ?? new Date(timestamp).toISOString()) > now()
+  const mayAwaitHost = ({ data, timestamp }: StoredStem, { reason }: BusyHostError): boolean =>
+    reason === 'pause' || deadlineOf(data.receivedAt ?? new Date(timestamp).toISOString()) > now()
 
   // What the provider has deleted comes back by no patience.
   const withinDeadline = (error: Error, job: Job<StemJob, StemResult>): Error => {
     if (!(error instanceof RetryableError) || leftMs(job) > 0) return error
     const reason = readFailure(error.message).message
     return toQueueError(new StemError('gone', 'never', `${reason} ${TOO_LATE}`))
-  }
-
-  const standInLine = (job: StoredStem) => {
-    const hosts = new Set<string>()
-    const { turns } = options
-    if (!turns) return { takeTurn: async () => FREE_TURN, leave: async () => {} }
-    const waiter = { queue: turns.queue, jobId: job.id as string, priority: job.priority }
-    return {
-      takeTurn: async (link: string): Promise<Turn> => {
-        try {
-          return await turns.limit.take(link, { ...waiter, leftMs: leftMs(job) })
-        } catch (error) {
-          if (error instanceof NoTurnError) hosts.add(error.host)
-          throw error
-        }
-      },
-      // One link's host had no turn, and another link did: nobody is to wait behind a stem that does not come again.
-      leave: async () => {
-        for (const host of hosts) await turns.limit.leave(host, waiter)
-      },
-    }
   }
 
   // Handed back, not failed: the next worker starts at once and no attempt is spent.
@@ -138,24 +111,15 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
     throw new WaitingError()
   }
 
-  const delay = async (job: StoredStem, waitMs: number, token?: string): Promise<never> => {
-    await job.moveToDelayed(Date.now() + (waitBefore(waitMs, leftMs(job)) ?? waitMs), token)
-    throw new DelayedError() // no attempt is spent
-  }
-
-  const awaitTurn = async (job: StoredStem, reason: NoTurnError, token?: string): Promise<never> => {
-    const ownMs = reason.hasAskedOthers ? backoffMs(job.attemptsStarted, options.backoffMs, LONGEST_BUSY_WAIT_MS) : 0
-    const waitMs = Math.max(reason.waitMs, ownMs)
-    if (reason.reason === 'pause' && waitMs > WORTH_A_WORD_MS) await tell(job, reason, waitMs)
-    return delay(job, waitMs, token)
-  }
+  const busyBackoffMs = (job: StoredStem, retryAfterMs?: number): number =>
+    backoffMs(job.attemptsStarted, options.backoffMs, LONGEST_BUSY_WAIT_MS, retryAfterMs)
 
   // A host that is busy is no fault of the stem either. It waits for as long as the file lives.
   const awaitHost = async (job: StoredStem, reason: BusyHostError, token?: string): Promise<never> => {
-    const ownMs = backoffMs(job.attemptsStarted, options.backoffMs, LONGEST_BUSY_WAIT_MS)
-    const waitMs = Math.max(ownMs, Math.min(reason.retryAfterMs ?? 0, LONGEST_RETRY_AFTER_MS))
+    const waitMs = busyBackoffMs(job, reason.retryAfterMs)
     await tell(job, reason, waitMs)
-    return delay(job, waitMs, token)
+    await job.moveToDelayed(Date.now() + (waitBefore(waitMs, leftMs(job)) ?? waitMs), token)
+    throw new DelayedError() // no attempt is spent
   }
 
   // For eyes on the board only.
@@ -201,11 +165,6 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
   for (const event of ['active', 'completed', 'failed'] as const) worker.on(event, onActivity)
   const queue = limitOverAllWorkers(options)
   const bounded = forgetSurplus(queue).catch((error: Error) => log.warn({ error: error.message }, 'stems.not_bounded'))
-  options.turns?.limit.serve(options.turns.queue, async (jobId) => {
-    const job = await queue.getJob(jobId)
-    await job?.promote().catch(() => {}) // it runs, or has been woken already
-    return job !== undefined
-  })
 
   return {
     /** Takes no new work; what runs goes on. */
@@ -229,8 +188,6 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
 type StoredStem = Job<StemJob, StemResult>
 
 const SHUTDOWN = 'shutdown'
-
-const FREE_TURN: Turn = { leaveAlone: async () => {}, end: async () => {} }
 
 const TOO_LATE = `The ${KEPT_DAYS} days for which the provider keeps files are over, so that it is not tried again.`
 

@@ -1,214 +1,162 @@
 import { randomUUID } from 'node:crypto'
+import { BusyHostError } from '@stems/domain/errors'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
-import { createHostLimit, type HostLimitOptions, NoTurnError, type Turn, type Waiter } from '../src/host-limit.ts'
+import { createHostLimit } from '../src/host-limit.ts'
+import { createRateLimit } from '../src/rate-limit.ts'
 import { awaitReady, connectImpatiently, disconnect } from '../src/redis.ts'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
-const LINK = 'https://far.side/a.mp3'
-const OTHER = 'https://other.side/a.mp3'
+const LINK = 'https://files.example/a.mp3'
+const OTHER = 'https://other.example/a.mp3'
+const HOUR = 3600
+const FOREVER = { leftMs: Number.POSITIVE_INFINITY, signal: new AbortController().signal, progress: () => {} }
 
-/** Limits of several processes in one Redis, and who waits there. */
-const startLimits = async (options: Partial<HostLimitOptions>, { url = inject('redisUrl'), processes = 2 } = {}) => {
+type Options = { perSecond?: number; windowSeconds?: number; url?: string }
+
+/** The limits of two processes in one Redis. */
+const startLimits = async ({ perSecond, windowSeconds, url = inject('redisUrl') }: Options = {}) => {
   const prefix = `test-${randomUUID()}`
   const refused: string[] = []
   const start = async () => {
     const redis = connectImpatiently({ url }, SILENT)
+    onTestFinished(() => disconnect(redis))
     await awaitReady(redis, 5000)
+    const rateLimit = perSecond ? createRateLimit({ redis, prefix, perSecond, windowSeconds }) : undefined
     const onRefused = (reason: string) => void refused.push(reason)
-    const limit = createHostLimit({ redis, prefix, log: SILENT, onRefused, ...options })
-    onTestFinished(() => {
-      limit.close()
-      disconnect(redis)
-    })
-    return { limit, redis }
+    return { redis, ...createHostLimit({ redis, prefix, rateLimit, onRefused, log: SILENT }) }
   }
-  const started = await Promise.all(Array.from({ length: processes }, start))
-  const [first] = started as [(typeof started)[0]]
-  let jobs = 0
-  const waiter = (more: Partial<Waiter> = {}): Waiter => ({
-    queue: 'a',
-    jobId: `job-${jobs++}`,
-    priority: 5,
-    leftMs: Number.POSITIVE_INFINITY,
-    ...more,
-  })
-  const keys = () => first.redis.keys(`${prefix}:*`)
-  return { limits: started.map(({ limit }) => limit), redis: first.redis, waiter, keys, refused, limit: first.limit }
+  const [one, other] = [await start(), await start()]
+  return { one, other, refused, keys: () => one.redis.keys(`${prefix}:*`) }
 }
 
-const refusalOf = (turn: Promise<Turn>): Promise<NoTurnError> =>
-  turn.then(
-    () => Promise.reject(new Error('there was a turn')),
-    (error: unknown) => (error instanceof NoTurnError ? error : Promise.reject(error)),
+const refusalOf = (acquiring: Promise<void>): Promise<BusyHostError> =>
+  acquiring.then(
+    () => Promise.reject(new Error('the host may be asked')),
+    (error: unknown) => (error instanceof BusyHostError ? error : Promise.reject(error)),
   )
 
-test('all processes together have as many turns of a host at once as may be, and other hosts have their own', async () => {
-  const { limits, waiter, refused } = await startLimits({ connections: 3 })
-  const asked = Array.from({ length: 20 }, (_, index) => limits[index % 2]?.take(LINK, waiter()))
-  const answers = await Promise.allSettled(asked)
-  expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
-  expect(new Set(refused)).toEqual(new Set(['connections']))
-  await limits[0]?.take(OTHER, waiter())
+const pauseLeftMs = async (acquiring: Promise<void>): Promise<number> => {
+  const { reason, retryAfterMs } = await refusalOf(acquiring)
+  expect(reason).toBe('pause')
+  return retryAfterMs as number
+}
+
+test('a host that one process pauses is asked by none, and other hosts are asked', async () => {
+  const { one, other, refused } = await startLimits()
+  await one.pause(['files.example'], 60_000)
+  for (const { acquire } of [one, other]) {
+    const leftMs = await pauseLeftMs(acquire(LINK, FOREVER))
+    expect(leftMs).toBeGreaterThan(50_000)
+    expect(leftMs).toBeLessThanOrEqual(60_000)
+  }
+  expect(refused).toEqual(['pause', 'pause'])
+  await other.acquire(OTHER, FOREVER)
 })
 
 test('a host is the same in upper case, with its usual port and with a dot at its end; another port is another', async () => {
-  const { limit, waiter } = await startLimits({ connections: 1 })
-  await limit.take(LINK, waiter())
-  for (const same of ['https://FAR.side/b', 'https://far.side:443/', 'https://far.side./c']) {
-    expect(await refusalOf(limit.take(same, waiter()))).toMatchObject({ host: 'far.side', reason: 'connections' })
+  const { one } = await startLimits()
+  await one.pause(['files.example.'], 60_000)
+  for (const same of ['https://FILES.example/b', 'https://files.example:443/', 'https://files.example./c']) {
+    expect(await refusalOf(one.acquire(same, FOREVER))).toMatchObject({ host: 'files.example', reason: 'pause' })
   }
-  await limit.take('https://far.side:8443/', waiter())
+  await one.acquire('https://files.example:8443/', FOREVER)
 })
 
-test('a turn that is given back wakes the first in line, by priority', async () => {
-  const { limit, waiter } = await startLimits({ connections: 1 })
-  const woken: string[] = []
-  limit.serve('a', async (jobId) => woken.push(jobId) > 0)
-  const turn = await limit.take(LINK, waiter())
-  await refusalOf(limit.take(LINK, waiter({ jobId: 'late', priority: 9 })))
-  await refusalOf(limit.take(LINK, waiter({ jobId: 'early', priority: 2 })))
-  await turn.end()
-  await turn.end()
-  expect(woken).toEqual(['early'])
-})
+test('a pause only gets longer, whichever process asks for which', async () => {
+  const { one, other } = await startLimits()
+  await one.pause(['files.example'], 60_000)
+  await other.pause(['files.example'], 1000)
+  expect(await pauseLeftMs(one.acquire(LINK, FOREVER))).toBeGreaterThan(50_000)
+  await other.pause(['files.example'], 600_000)
+  expect(await pauseLeftMs(one.acquire(LINK, FOREVER))).toBeGreaterThan(500_000)
 
-test('who is far behind gets no turn that others wait for', async () => {
-  const { limit, waiter } = await startLimits({ connections: 1 })
-  const turn = await limit.take(LINK, waiter())
-  for (let index = 0; index < 10; index++) await refusalOf(limit.take(LINK, waiter({ priority: index })))
-  await turn.end()
-  expect(await refusalOf(limit.take(LINK, waiter({ priority: 20 })))).toMatchObject({ reason: 'order' })
-  await limit.take(LINK, waiter({ priority: 0 }))
-})
-
-test('who has left the line, or whose job is gone, keeps nobody from his turn', async () => {
-  const { limit, waiter } = await startLimits({ connections: 1 })
-  limit.serve('a', async () => false)
-  const turn = await limit.take(LINK, waiter())
-  const gone = Array.from({ length: 10 }, () => waiter({ priority: 1 }))
-  for (const one of gone) await refusalOf(limit.take(LINK, one))
-  for (const one of gone.slice(1)) await limit.leave('far.side', one)
-  await turn.end()
-  await limit.take(LINK, waiter({ priority: 20 }))
-})
-
-test('the further behind, the later he asks again: a long line is not asked more often than a short one', async () => {
-  const { limit, waiter } = await startLimits({ connections: 1 })
-  await limit.take(LINK, waiter())
-  const waits: number[] = []
-  for (let index = 0; index < 3000; index++) {
-    waits.push((await refusalOf(limit.take(LINK, waiter({ priority: index })))).waitMs)
+  const hosts = Array.from({ length: 50 }, (_, nth) => `${nth}.example`)
+  await Promise.all(hosts.flatMap((host) => [one.pause([host], 60_000), other.pause([host], 600_000)]))
+  for (const host of hosts) {
+    expect(await pauseLeftMs(one.acquire(`https://${host}/`, FOREVER))).toBeGreaterThan(500_000)
   }
-  expect(Math.min(...waits)).toBeGreaterThanOrEqual(750)
-  expect(Math.max(...waits)).toBeLessThanOrEqual(375_000)
-  const askedPerSecond = (line: number[]) => line.reduce((sum, ms) => sum + 1000 / ms, 0)
-  expect(askedPerSecond(waits.slice(0, 100))).toBeGreaterThan(15)
-  expect(askedPerSecond(waits)).toBeLessThan(90)
 })
 
-test('the turn of a process that was killed is free again; one that is held longer than a lease stays', async () => {
-  const { limits, waiter } = await startLimits({ connections: 2, leaseMs: 300 })
-  const [killed, alive] = limits as [(typeof limits)[0], (typeof limits)[0]]
-  await killed.take(LINK, waiter())
-  const held = await alive.take(LINK, waiter())
-  killed.close() // no longer renews
-  await waitFor('its lease is over', () =>
-    alive.take(LINK, waiter({ jobId: 'next' })).then(
-      () => true,
-      () => false,
-    ),
-  )
-  await refusalOf(alive.take(LINK, waiter({ jobId: 'one more' })))
-  await held.end()
+test('a pause ends by itself, and none is longer than an hour', async () => {
+  const { one } = await startLimits()
+  await one.pause(['files.example'], 50)
+  await waitFor('it may be asked', () => one.acquire(LINK, FOREVER).then(() => true, Boolean))
+  await one.pause(['files.example', 'other.example'], 10 ** 9)
+  for (const link of [LINK, OTHER]) {
+    expect(await pauseLeftMs(one.acquire(link, FOREVER))).toBeLessThanOrEqual(3_600_000)
+  }
 })
 
-test('so many requests a second as may be, and no more', async () => {
-  const { limits, waiter, refused } = await startLimits({ requestsPerSecond: 5 })
-  const startedAt = performance.now()
-  const asked = await Promise.allSettled(
-    Array.from({ length: 30 }, (_, index) => limits[index % 2]?.take(LINK, waiter({ priority: index }))),
-  )
-  const given = asked.filter(({ status }) => status === 'fulfilled').length
-  expect(given).toBeGreaterThanOrEqual(5)
-  expect(given).toBeLessThanOrEqual(5 + Math.ceil(((performance.now() - startedAt) / 1000) * 5))
+test('a host that is paused for longer than the file lives is asked all the same', async () => {
+  const { one } = await startLimits()
+  await one.pause(['files.example'], 60_000)
+  await one.acquire(LINK, { ...FOREVER, leftMs: 30_000 })
+  await one.acquire(LINK, { ...FOREVER, leftMs: -5 })
+})
+
+test('two processes together send as many requests to a host in a window as the limit says, and other hosts have their own', async () => {
+  const { one, other, refused } = await startLimits({ perSecond: 3, windowSeconds: HOUR })
+  const shutdown = new AbortController()
+  const attempt = { ...FOREVER, signal: shutdown.signal }
+  const asked = Array.from({ length: 20 }, (_, nth) => (nth % 2 ? one : other).acquire(LINK, attempt))
+  const answers = Promise.allSettled(asked)
+  await waitFor('one of each process waits', () => refused.length === 2)
+  await other.acquire(OTHER, FOREVER)
+  shutdown.abort()
+  expect((await answers).filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
   expect(new Set(refused)).toEqual(new Set(['rate']))
-  await waitFor('there is a turn again', () =>
-    limits[0]?.take(LINK, waiter({ jobId: 'again', priority: 0 })).catch(() => undefined),
-  )
 })
 
-test('a host that wants to be left alone is left alone by all, for as long as it says; others are not', async () => {
-  const { limits, waiter } = await startLimits({})
-  const [one, other] = limits as [(typeof limits)[0], (typeof limits)[0]]
-  await (await one.take(LINK, waiter())).leaveAlone(60_000, 'far.side')
-  for (const limit of limits) {
-    const refusal = await refusalOf(limit.take(LINK, waiter()))
-    expect(refusal.reason).toBe('pause')
-    expect(refusal.waitMs).toBeGreaterThan(55_000)
-    expect(refusal.waitMs).toBeLessThan(65_000)
-  }
-  await other.take(OTHER, waiter())
+test('a stem waits for a slot of a later window, and its worker does not count as stuck', async () => {
+  const { one, other, refused } = await startLimits({ perSecond: 3 })
+  const shown: number[] = []
+  const attempt = { ...FOREVER, progress: (bytes: number) => void shown.push(bytes) }
+  const startedAt = performance.now()
+  await Promise.all(Array.from({ length: 12 }, (_, nth) => (nth % 2 ? one : other).acquire(LINK, attempt)))
+  expect(performance.now() - startedAt).toBeGreaterThan(2900) // the fourth window begins three seconds after the first
+  expect(new Set(refused)).toEqual(new Set(['rate']))
+  expect(shown).toEqual(refused.map(() => 0))
 })
 
-test('a host to which a redirect led is left alone as well', async () => {
-  const { limit, waiter } = await startLimits({})
-  await (await limit.take(LINK, waiter())).leaveAlone(60_000, 'other.side')
-  for (const link of [LINK, OTHER]) expect((await refusalOf(limit.take(link, waiter()))).reason).toBe('pause')
+test('the wait for a slot ends when the worker shuts down, and when the host is paused', async () => {
+  const { one, other, refused } = await startLimits({ perSecond: 1, windowSeconds: 5 })
+  await one.acquire(LINK, FOREVER)
+  const shutdown = new AbortController()
+  const interrupted = one.acquire(LINK, { ...FOREVER, signal: shutdown.signal })
+  const paused = one.acquire(LINK, FOREVER)
+  await waitFor('one waits, and the other behind it', () => refused.length === 1)
+  shutdown.abort()
+  await expect(interrupted).rejects.toMatchObject({ code: 'interrupted' })
+  await other.pause(['files.example'], 60_000)
+  await pauseLeftMs(paused)
 })
 
-test('who must be home before that asks all the same', async () => {
-  const { limit, waiter } = await startLimits({})
-  await (await limit.take(LINK, waiter())).leaveAlone(60_000, 'far.side')
-  await limit.take(LINK, waiter({ leftMs: 30_000 }))
-  await limit.take(LINK, waiter({ leftMs: -5 }))
-})
-
-test('a host that does not say for how long is left alone for a second, then for two, and not twice for one word', async () => {
-  const { limit, waiter } = await startLimits({})
-  const turns = await Promise.all([1, 2, 3].map(() => limit.take(LINK, waiter())))
-  for (const turn of turns) await turn.leaveAlone(undefined, 'far.side')
-  const once = await refusalOf(limit.take(LINK, waiter()))
-  expect(once.waitMs).toBeLessThan(1300)
-  const turn = await waitFor('it may be asked', () =>
-    limit.take(LINK, waiter({ jobId: 'next' })).catch(() => undefined),
-  )
-  await turn.leaveAlone(0, 'far.side')
-  expect((await refusalOf(limit.take(LINK, waiter()))).waitMs).toBeGreaterThan(1300)
-})
-
-test('no host asks for more than an hour', async () => {
-  const { limit, waiter } = await startLimits({})
-  await (await limit.take(LINK, waiter())).leaveAlone(10 ** 9, 'far.side')
-  expect((await refusalOf(limit.take(LINK, waiter()))).waitMs).toBeLessThan(3_700_000)
+test('a paused host is sent nothing, so that no slot is used up', async () => {
+  const { one, keys } = await startLimits({ perSecond: 1, windowSeconds: HOUR })
+  await one.pause(['files.example'], 60_000)
+  await refusalOf(one.acquire(LINK, FOREVER))
+  expect(await one.redis.del(await keys())).toBe(1) // the pause
+  await one.acquire(LINK, FOREVER)
 })
 
 test('every key about a host expires', async () => {
-  const { limit, waiter, keys, redis } = await startLimits({ connections: 1, requestsPerSecond: 5 })
-  const turn = await limit.take(LINK, waiter())
-  await refusalOf(limit.take(LINK, waiter()))
-  await turn.leaveAlone(1000, 'far.side')
+  const { one, keys } = await startLimits({ perSecond: 5 })
+  await one.acquire(LINK, FOREVER)
+  await one.pause(['files.example'], 1000)
   const kept = await keys()
-  expect(kept.length).toBe(5)
-  for (const key of kept) expect(await redis.pttl(key)).toBeGreaterThan(0)
+  expect(kept).toHaveLength(2)
+  for (const key of kept) expect(await one.redis.pttl(key)).toBeGreaterThan(0)
 })
 
-test('while Redis is away each process counts by itself, and what it holds counts when Redis is back', async () => {
+test('while Redis is disconnected, hosts are asked', async () => {
   const server = await startRedisServer()
   onTestFinished(() => server.close())
-  const { limits, waiter } = await startLimits({ connections: 2, leaseMs: 600 }, { url: server.url })
-  const [one, other] = limits as [(typeof limits)[0], (typeof limits)[0]]
+  const { one } = await startLimits({ url: server.url })
+  await one.pause(['files.example'], 60_000)
   await server.kill()
-  const turns = [await one.take(LINK, waiter()), await one.take(LINK, waiter())]
-  await refusalOf(one.take(LINK, waiter()))
-  await server.start()
-  await waitFor('the other one hears of them', () =>
-    other.take(LINK, waiter()).then(
-      (turn) => turn.end().then(() => false),
-      (error) => error instanceof NoTurnError,
-    ),
-  )
-  await Promise.all(turns.map((turn) => turn.end()))
-  await waitFor('there are turns again', () => other.take(LINK, waiter()).catch(() => undefined))
+  await waitFor('Redis is disconnected', () => one.redis.status !== 'ready')
+  await one.pause(['files.example'], 60_000)
+  await one.acquire(LINK, FOREVER)
 })

@@ -3,7 +3,6 @@ import { BusyHostError, StemError } from '@stems/domain/errors'
 import { type Job, Queue } from 'bullmq'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
-import { NoTurnError } from '../src/host-limit.ts'
 import { QUEUES, type StemJob, stemJobData, stemJobOptions } from '../src/jobs.ts'
 import { connectPatiently, disconnect } from '../src/redis.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
@@ -85,11 +84,19 @@ test('a host that is busy for longer than the file lives is asked before that, a
   expect(failedReason).toMatch(/^gone: far\.side answered 429: too many requests\. The 14 days .* are over/)
 })
 
-test('who is to wait for a turn spends no attempt, and no wait ends after the deadline', async () => {
-  const noTurn = new NoTurnError('far.side', 'connections', HOUR)
-  const job = await (await startAt(HOUR / 2, noTurn)).endsAs('delayed')
-  expect([job.attemptsMade, job.delay <= HOUR / 4]).toEqual([0, true])
-  await (await startAt(-HOUR, noTurn)).endsAs('delayed') // it was not asked yet, so nothing is certain
+test('a stem whose host is paused waits for the end of the pause, spends no attempt, and is never given up', async () => {
+  const paused = new BusyHostError('pause', 'far.side', HOUR)
+  const job = await (await startAt(20 * 24 * HOUR, paused)).endsAs('delayed')
+  expect(job.attemptsMade).toBe(0)
+  expect(job.delay).toBeGreaterThanOrEqual(HOUR - 1000)
+  expect((await (await startAt(HOUR / 2, paused)).endsAs('delayed')).delay).toBeLessThanOrEqual(HOUR / 4)
+  await (await startAt(-HOUR, paused)).endsAs('delayed') // the host was not asked, so nothing is certain
+})
+
+test('a host that may be asked again soon is asked no sooner than after the own backoff', async () => {
+  const job = await (await startAt(20 * 24 * HOUR, new BusyHostError('pause', 'far.side', 1))).endsAs('delayed')
+  expect(job.delay).toBeGreaterThanOrEqual(29_000)
+  expect(job.delay).toBeLessThanOrEqual(60_000)
 })
 
 test('a disk that is full is waited for after the deadline too', async () => {

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { StemError } from '@stems/domain/errors'
+import { BusyHostError, StemError } from '@stems/domain/errors'
 import { Queue } from 'bullmq'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
-import { NoTurnError } from '../src/host-limit.ts'
 import { QUEUES, type StemJob, stemJobOptions } from '../src/jobs.ts'
 import { connectPatiently, disconnect } from '../src/redis.ts'
 import { createStemsWorker } from '../src/stems-worker.ts'
@@ -64,10 +63,10 @@ test('the lower its number, the earlier a stem is taken; those of a number in th
   expect(taken).toEqual(['of_an_older_version', 'first_of_two', 'second_of_two', 'late'])
 })
 
-test('a stem that had no turn, or failed, keeps its place before all that come later', async () => {
+test('a stem whose host was paused, or that failed, keeps its place before all that come later', async () => {
   const failures = {
     early: [
-      new NoTurnError('far.side', 'connections', 1),
+      new BusyHostError('pause', 'far.side', 1),
       new StemError('network', 'later', 'the connection was cut.'),
       new StemError('store', 'later', 'the disk is full.'),
     ],
