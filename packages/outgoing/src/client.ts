@@ -34,23 +34,18 @@ export type Answer = {
 export type ClientOptions = {
   /** For finding an address, connecting and greeting together. */
   connectMs?: number
-  /** Whether a connection may serve a second GET: greeting a far side anew takes several ways there and back. */
-  keepsConnections?: boolean
 }
 
 const CONNECT_MS = 10_000
 const KEEP_MS = 4000
 
 /** Sends requests, and none that its guard does not allow. One request per call: whoever calls decides on another. */
-export const createClient = (
-  guard: UrlGuard,
-  { connectMs = CONNECT_MS, keepsConnections = true }: ClientOptions = {},
-) => {
+export const createClient = (guard: UrlGuard, { connectMs = CONNECT_MS }: ClientOptions = {}) => {
   const connect = namingResets(guard.connector(connectMs))
   const keeping = { keepAliveTimeout: KEEP_MS, keepAliveMaxTimeout: KEEP_MS, pipelining: 1 }
   // A connection may come when nobody waits for it any more; then too it is not kept.
   const once = { keepAliveTimeout: 1, pipelining: 0 }
-  const reusing = new Agent({ connect, ...(keepsConnections ? keeping : once) }).compose(explaining)
+  const reusing = new Agent({ connect, ...keeping }).compose(explaining)
   // What must not be sent twice goes over a connection that nobody can have closed in the meantime.
   const single = new Agent({ connect, ...once }).compose(explaining)
 
@@ -61,7 +56,7 @@ export const createClient = (
       return await send(isRepeatable ? reusing : single, url, options, until)
     } catch (error) {
       // A far side may close a connection in the very moment in which it is used again.
-      if (isRepeatable && keepsConnections && isHangUp(error)) return send(single, url, options, until)
+      if (isRepeatable && isHangUp(error)) return send(single, url, options, until)
       throw error
     }
   }

@@ -160,14 +160,6 @@ test('a connection serves one request after the other, and its address was judge
   expect([open.paths.length, open.connections(), lookup.asked]).toEqual([3, 1, [NAME]])
 })
 
-test('a connection is used once where those of a host are counted', async () => {
-  const far = await startFarSide(plain)
-  const rules = { ...RULES, allowPrivate: true }
-  const client = createClient(createUrlGuard(rules), { keepsConnections: false })
-  for (let times = 0; times < 3; times++) await text((await fetchWith(client, `http://${PRIVATE}:${far.port}/`)).body)
-  expect(far.connections()).toBe(3)
-})
-
 test('a far side that closes a connection when it is used again is asked over a new one', async () => {
   const served = new Set<unknown>()
   const far = await startFarSide(({ socket }, response) => {
@@ -231,34 +223,28 @@ test('a POST is sent once, over a connection of its own', async () => {
   expect([far.paths.length, far.connections()]).toEqual([2, 2])
 })
 
-test.each([
-  ['a POST', 'POST', true],
-  ['a GET where those of a host are counted', 'GET', false],
-] as const)(
-  'a connection that comes too late for %s is not kept for another',
-  async (_what, method, keepsConnections) => {
-    const far = await startFarSide(plain)
-    const { promise: found, resolve: find } = Promise.withResolvers<void>()
-    const address = resolver([PRIVATE])
-    const lookup: LookupFunction = (...asked) => void found.then(() => address(...asked))
-    const closed = vi.fn()
-    const guard = createUrlGuard(RULES, { lookup, alsoPublic: [PRIVATE] })
-    const connector: UrlGuard['connector'] = (ms) => (target, done) =>
-      guard.connector(ms)(target, (...made) => {
-        made[1]?.on('close', closed)
-        done(...made)
-      })
-    const client = createClient({ check: () => {}, connector }, { keepsConnections })
-    const controller = new AbortController()
-    const url = new URL(`http://${NAME}:${far.port}/`)
-    const asking = client.request(url, { method, timeouts: TIMEOUTS, signal: controller.signal })
-    controller.abort()
-    await expect(asking).rejects.toMatchObject({ kind: 'interrupted', isUnsent: true })
-    find()
-    await waitFor('the connection is closed', () => closed.mock.calls.length === 1, { withinMs: 2000 })
-    expect(far.connections()).toBe(1)
-  },
-)
+test('a connection that comes too late for a POST is not kept for another', async () => {
+  const far = await startFarSide(plain)
+  const { promise: found, resolve: find } = Promise.withResolvers<void>()
+  const address = resolver([PRIVATE])
+  const lookup: LookupFunction = (...asked) => void found.then(() => address(...asked))
+  const closed = vi.fn()
+  const guard = createUrlGuard(RULES, { lookup, alsoPublic: [PRIVATE] })
+  const connector: UrlGuard['connector'] = (ms) => (target, done) =>
+    guard.connector(ms)(target, (...made) => {
+      made[1]?.on('close', closed)
+      done(...made)
+    })
+  const client = createClient({ check: () => {}, connector })
+  const controller = new AbortController()
+  const url = new URL(`http://${NAME}:${far.port}/`)
+  const asking = client.request(url, { method: 'POST', timeouts: TIMEOUTS, signal: controller.signal })
+  controller.abort()
+  await expect(asking).rejects.toMatchObject({ kind: 'interrupted', isUnsent: true })
+  find()
+  await waitFor('the connection is closed', () => closed.mock.calls.length === 1, { withinMs: 2000 })
+  expect(far.connections()).toBe(1)
+})
 
 test.each([
   ['the loopback address', 'https://127.0.0.1:TRAP/x', 'address', '127.0.0.1'],
