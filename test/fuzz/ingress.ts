@@ -68,7 +68,7 @@ const KINDS = [
   /^resent:[\w-]{1,128}$/,
   /^seal-key$/,
   /^library(?::entries|:counts)?$/,
-  /^(?:presence|minutes|minutes:arrived)$/,
+  /^presence$/,
 ]
 
 const answersAGoodCallback = async ({ url, process }: App): Promise<void> => {

@@ -112,14 +112,4 @@ const FIGURES: Figure[] = [
     help: 'For how long the oldest of them has been waiting',
     of: ({ spool }) => spool.oldest_seconds,
   },
-  {
-    name: 'last_minute',
-    help: 'Callbacks that brought work, stems saved and stems given up, in the last whole minute',
-    label: 'event',
-    of: ({ minutes }) => ({
-      arrived: minutes.arrived.at(-2) ?? 0,
-      saved: minutes.saved.at(-2) ?? 0,
-      failed: minutes.failed.at(-2) ?? 0,
-    }),
-  },
 ]

@@ -11,8 +11,8 @@ import { commonProblems } from './problem.ts'
 const schema = {
   summary: 'Tells how the whole system stands',
   description:
-    'What arrives, waits, runs and fails, now and in each minute of the last six hours; who is alive, and what he does right ' +
-    'now. `/metrics` shows those of now to Prometheus, to a key as well.',
+    'What waits, runs and fails, what ended in the last hour, and which processes are running with their current work. ' +
+    '`/metrics` shows the same values to Prometheus; a key is enough for it.',
   response: { 200: overviewSchema, ...commonProblems },
 }
 

@@ -66,18 +66,6 @@ const ingressSchema = z.object({
   spool: z.object({ ...spoolFigures, max_bytes: z.number() }),
 })
 
-const seriesSchema = () => z.array(z.number().nullable())
-
-const minutesSchema = z.object({
-  from: z.iso.datetime().describe('When the first minute began; the last one is still running'),
-  arrived: seriesSchema().describe('Callbacks that brought work, by the minute in which they came'),
-  waiting: seriesSchema().describe('Separations and stems that were waiting for a worker; null where nobody looked'),
-  running: seriesSchema().describe('Stems that were under way'),
-  delayed: seriesSchema().describe('Stems that were waiting for their next try'),
-  saved: seriesSchema().describe('Stems that came home'),
-  failed: seriesSchema().describe('Stems that were given up'),
-})
-
 /** How the whole system stands: what the page, the API and the metrics show. */
 export const overviewSchema = z.object({
   at: z.iso.datetime(),
@@ -85,12 +73,14 @@ export const overviewSchema = z.object({
   stems: stemStatesSchema,
   quarantined: count(),
   notifications: z.object({ waiting: count(), failed: count() }),
+  last_hour: z
+    .object({ saved: count(), failed: count() })
+    .describe('Stems that were stored, and stems that were given up, in the last hour'),
   oldest_waiting_seconds: byQueue().describe('For how long the next job in turn has been waiting; 0 where none waits'),
   waiting_seconds: byQueue().describe('For how long there is work, at the recent rate'),
   spool: z.object(spoolFigures).describe('Over all of ingress'),
   workers: z.array(workerSchema),
   ingresses: z.array(ingressSchema),
-  minutes: minutesSchema,
 })
 
 export type Overview = z.infer<typeof overviewSchema>

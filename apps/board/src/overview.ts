@@ -1,6 +1,7 @@
 import type { IngressNote, PresenceNote, WorkerNote } from '@stems/domain/presence'
+import type { QueueCounts } from '@stems/queue/counts'
 import type { Figures, FiguresReader } from '@stems/queue/figures'
-import type { Overview, OverviewIngress, OverviewWorker } from './overview-schema.ts'
+import type { Overview, OverviewIngress, OverviewWorker, States } from './overview-schema.ts'
 
 /**
  * How the whole system stands. The page, the API and the metrics show what this returns.
@@ -8,12 +9,19 @@ import type { Overview, OverviewIngress, OverviewWorker } from './overview-schem
  * @returns a function that throws QueueAwayError
  */
 export const createOverview = (figures: Pick<FiguresReader, 'read'>) => async (): Promise<Overview> => {
-  const { tally, alive, oldest, waitingTime, minutes } = await figures.read()
+  const { counts, lastHour, alive, oldest, waitingTime } = await figures.read()
   const notes = alive.map(({ note }) => note).toSorted(byProcess)
   const ingresses = notes.filter((note) => note.app === 'ingress')
   return {
     at: new Date().toISOString(),
-    ...tally,
+    separations: statesOf(counts, 'separations'),
+    stems: statesOf(counts, 'stems'),
+    quarantined: jobsIn(counts, 'quarantine', 'waiting'),
+    notifications: {
+      waiting: jobsIn(counts, 'notifications', 'waiting', 'prioritized', 'delayed', 'active'),
+      failed: jobsIn(counts, 'notifications', 'failed'),
+    },
+    last_hour: lastHour,
     oldest_waiting_seconds: secondsOf(oldest),
     waiting_seconds: secondsOf(waitingTime),
     spool: {
@@ -23,11 +31,20 @@ export const createOverview = (figures: Pick<FiguresReader, 'read'>) => async ()
     },
     workers: notes.filter((note) => note.app === 'worker').map(toWorker),
     ingresses: ingresses.map(toIngress),
-    minutes: minutesOf(minutes, tally),
   }
 }
 
 export type ReadOverview = ReturnType<typeof createOverview>
+
+const jobsIn = (counts: QueueCounts, queue: string, ...states: string[]): number =>
+  states.reduce((sum, state) => sum + (counts[queue]?.[state] ?? 0), 0)
+
+const statesOf = (counts: QueueCounts, queue: 'separations' | 'stems'): States => ({
+  waiting: jobsIn(counts, queue, 'waiting', 'prioritized'),
+  running: jobsIn(counts, queue, 'active', 'waiting-children'),
+  delayed: jobsIn(counts, queue, 'delayed'),
+  failed: jobsIn(counts, queue, 'failed'),
+})
 
 const secondsOf = (times: Figures['oldest']) => {
   const of = (name: string): number => times.find(({ queue }) => queue === name)?.seconds ?? 0
@@ -56,15 +73,3 @@ const toIngress = (note: IngressNote): OverviewIngress => {
   const { callbacks, bytes, maxBytes, oldestAgeSeconds } = note.spool
   return { ...aboutOf(note), spool: { callbacks, bytes, max_bytes: maxBytes, oldest_seconds: oldestAgeSeconds } }
 }
-
-// The minute that runs has a sample of its begin at best: what is there now says more.
-const minutesOf = (
-  { first, waiting, running, delayed, ...counted }: Figures['minutes'],
-  { separations, stems }: Figures['tally'],
-): Overview['minutes'] => ({
-  from: new Date(first * 60_000).toISOString(),
-  ...counted,
-  waiting: waiting.with(-1, separations.waiting + stems.waiting),
-  running: running.with(-1, stems.running),
-  delayed: delayed.with(-1, stems.delayed),
-})

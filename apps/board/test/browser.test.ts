@@ -18,6 +18,7 @@ inBrowser('what strangers write is text on every page of ours, and no page break
   for (const [path, times] of [
     ['/', 3],
     ['/quarantine', 1],
+    ['/overview', 8],
   ] as const) {
     await page.goto(board.origin + path)
     for (const summary of await page.locator('summary').all()) await summary.click()
@@ -31,14 +32,6 @@ inBrowser('what strangers write is text on every page of ours, and no page break
     expect(await page.locator('h1').isVisible()).toBe(true)
     expect(page.url()).toBe(board.origin + path)
   }
-  await page.goto(`${board.origin}/overview`)
-  expect((await page.locator('main').innerText()).split('<script>alert("hit")</script>').length - 1).toBeGreaterThan(7)
-  expect(
-    await page
-      .locator('script:not([src^="/assets/"]), img, svg[onload], iframe, style, base, a[href^="javascript:"]')
-      .count(),
-  ).toBe(0)
-  expect(await page.getByRole('img', { name: /^Saved: / }).isVisible()).toBe(true)
   await page.goto(`${board.origin}/quarantine`)
   await page.locator('summary').click()
   expect(JSON.parse(await page.locator('pre').innerText())).toEqual({ [HOSTILE]: [HOSTILE, { [HOSTILE]: HOSTILE }] })

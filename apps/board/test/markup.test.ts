@@ -14,7 +14,7 @@ test('what strangers write is text on every page: messages, stem names, errors, 
     expect(page, path).not.toMatch(
       /<(script|img|svg onload|iframe|style|base)|href="javascript:|http-equiv="?refresh"? content="0/,
     )
-    expect(page.split('<svg').length - 1, path).toBe(path === '/overview' ? 6 : 0)
+    expect(page, path).not.toContain('<svg')
     for (const tag of page.match(/<[^>]*>/g) ?? []) expect(tag).not.toMatch(/ on\w+=/)
   }
 })

@@ -1,5 +1,4 @@
 import { parseCallback, UnknownShapeError } from '@stems/provider/callback'
-import type { ArrivalCount } from '@stems/queue/arrival-count'
 import { withDeadline } from '@stems/queue/deadline'
 import type { PurchaseBook } from '@stems/queue/purchases'
 import type { Quarantine } from '@stems/queue/quarantine'
@@ -16,8 +15,6 @@ export type Kept = SubmitAnswer | 'quarantined' | 'spooled'
 export type DeliveryOptions = {
   submitter: Pick<Submitter, 'submit'>
   quarantine: Pick<Quarantine, 'keep'>
-  /** Told of those that brought work. */
-  arrivals: Pick<ArrivalCount, 'add'>
   /** Told of a callback that answers a purchase of ours. */
   purchases: Pick<PurchaseBook, 'settle'>
 }
@@ -28,12 +25,11 @@ export type DeliveryOptions = {
  * @returns a function that throws when Redis does not acknowledge, or when the quarantine is full
  */
 export const createDelivery =
-  ({ submitter, quarantine, arrivals, purchases }: DeliveryOptions) =>
+  ({ submitter, quarantine, purchases }: DeliveryOptions) =>
   async ({ payload, purchase, traceparent: _, ...callback }: SpoolEntry): Promise<SubmitAnswer | 'quarantined'> => {
     try {
       const separation = parseCallback(payload, callback.receivedAt)
       const answer = await submitter.submit(callback.isUnproven ? { ...separation, isUnproven: true } : separation)
-      if (answer === 'accepted') arrivals.add(callback.receivedAt)
       // Only what a purchase is remembered by: nothing of the separation depends on it.
       if (purchase !== undefined) await purchases.settle(purchase, callback.taskId).catch(() => {})
       return answer

@@ -1,7 +1,4 @@
 import { configOrExit } from '@stems/config/environment'
-import { createArrivalCount } from '@stems/queue/arrival-count'
-import { createQueueCounter } from '@stems/queue/counts'
-import { startSamples } from '@stems/queue/minute-samples'
 import { startPresence } from '@stems/queue/presence'
 import { createPurchaseBook } from '@stems/queue/purchases'
 import { createQuarantine } from '@stems/queue/quarantine'
@@ -40,14 +37,9 @@ const redis = connectImpatiently(config.redis, log)
 const queue = { redis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS }
 const submitter = createSubmitter({ ...queue, telemetry: tracing?.telemetry })
 const quarantine = createQuarantine({ ...queue, ...config.quarantine })
-const arrivals = createArrivalCount(redis, config.queuePrefix, log)
-const counter = createQueueCounter(redis, config.queuePrefix)
-// Workers take samples too; ingress is there when there is no worker.
-const samples = startSamples({ redis, prefix: config.queuePrefix, counter, log })
 const deliver = createDelivery({
   submitter,
   quarantine,
-  arrivals,
   purchases: createPurchaseBook(redis, config.queuePrefix),
 })
 const metrics = createIngressMetrics(spool, () => isReady(redis))
@@ -85,9 +77,6 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
   await drain.close()
   await presence.close()
-  await arrivals.close()
-  await samples.close()
-  await counter.close()
   await waiting.close()
   await submitter.close()
   await quarantine.close()

@@ -41,7 +41,6 @@ export const startServer = async ({
       keep: createDelivery({
         submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted') },
         quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined) },
-        arrivals: { add: () => {} },
         purchases: { settle: async (mark, taskId) => void kept.settled.push({ mark, taskId }) },
       }),
     }),

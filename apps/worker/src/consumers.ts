@@ -3,7 +3,6 @@ import { createAmender } from '@stems/queue/amend'
 import { type AnalysesWorkerOptions, createAnalysesWorker } from '@stems/queue/analyses-worker'
 import { createQueueCounter } from '@stems/queue/counts'
 import { createLibraryIndex } from '@stems/queue/library-index'
-import { startSamples } from '@stems/queue/minute-samples'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { connectPatiently, disconnect, isReady, type RedisConnection } from '@stems/queue/redis'
 import { createSeparationsWorker } from '@stems/queue/separations-worker'
@@ -108,7 +107,6 @@ export const startConsumers = (options: ConsumersOptions) => {
   const stuck = createStuckFinder({ redis: statusRedis, prefix, attempts: config.attempts })
   const reconcile = startReconcile({ store, submitter, stuck, everyMs: config.reconcileMs, log })
   const reindex = startReindex({ redis: jobsRedis, prefix, store, everyMs: config.reconcileMs, log })
-  const samples = startSamples({ redis: statusRedis, prefix, counter, log })
 
   const leave = async (): Promise<void> => {
     await Promise.all([stems.close(DRAIN_MS), separations.close(), analyses?.close(), notify?.stop()])
@@ -117,7 +115,6 @@ export const startConsumers = (options: ConsumersOptions) => {
     await reindex.close()
     await stuck.close()
     await quarantine.close()
-    await samples.close()
     await counter.close()
   }
 

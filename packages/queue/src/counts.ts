@@ -1,4 +1,5 @@
 import type { Queue } from 'bullmq'
+import { readLastHour } from './ended-jobs.ts'
 import { QUEUES } from './jobs.ts'
 import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
@@ -25,9 +26,10 @@ export type Backlog = {
  */
 export const createQueueCounter = (redis: RedisConnection, prefix: string) => {
   const queues = Object.values(QUEUES).map((name) => openQueue(redis, prefix, name))
+  const queueOf = (name: WorkedQueue) => queues.find((queue) => queue.name === name) as Queue
 
   const backlogOf = async (name: WorkedQueue): Promise<Backlog> => {
-    const queue = queues.find((candidate) => candidate.name === name) as Queue
+    const queue = queueOf(name)
     const [counts, isPaused, isMaxed] = await Promise.all([
       queue.getJobCounts('waiting', 'prioritized'),
       queue.isPaused(),
@@ -52,6 +54,15 @@ export const createQueueCounter = (redis: RedisConnection, prefix: string) => {
      * @throws when Redis is away
      */
     backlogs: (): Promise<Backlog[]> => Promise.all(WORKED.map(backlogOf)),
+    /**
+     * The stems that were stored, and those that were given up, in the last hour.
+     *
+     * @throws while Redis is disconnected
+     */
+    stemsOfLastHour: async (): Promise<{ saved: number; failed: number }> => {
+      const { completed, failed } = await readLastHour(queueOf(QUEUES.stems))
+      return { saved: completed, failed }
+    },
     close: async () => {
       await Promise.all(queues.map((queue) => queue.close()))
     },

@@ -1,20 +1,18 @@
-import { createQueueCounter } from './counts.ts'
-import { createMinutesReader, type Minutes } from './minutes.ts'
+import { createQueueCounter, type QueueCounts } from './counts.ts'
 import { type Alive, createPresenceReader } from './presence.ts'
 import { askRedis } from './queue-away-error.ts'
 import type { RedisConnection } from './redis.ts'
-import { type Tally, tallyOf } from './tally.ts'
 import { createWaitingTime, type WaitingTime } from './waiting-time.ts'
 
 /** What is known of one Redis and of those who serve it. */
 export type Figures = {
-  tally: Tally
+  counts: QueueCounts
+  lastHour: { saved: number; failed: number }
   /** For how long there is work, queue by queue. */
   waitingTime: WaitingTime[]
   /** For how long the next job in turn has been waiting, queue by queue. */
   oldest: WaitingTime[]
   alive: Alive[]
-  minutes: Minutes
 }
 
 export type FiguresOptions = {
@@ -28,26 +26,25 @@ export type FiguresOptions = {
 /** Tells how one Redis stands. What it costs does not grow with the queues, and nothing is written by looking. */
 export const createFigures = ({ redis, prefix, deadlineMs }: FiguresOptions) => {
   const counter = createQueueCounter(redis, prefix)
-  const waitingTime = createWaitingTime(redis, prefix)
-  const minutes = createMinutesReader(redis, prefix)
+  const time = createWaitingTime(redis, prefix)
   const readAlive = createPresenceReader(redis, prefix)
 
   const readNow = async (): Promise<Figures> => {
-    const [counts, waiting, oldest, alive, last] = await Promise.all([
+    const [counts, lastHour, waitingTime, oldest, alive] = await Promise.all([
       counter.count(),
-      waitingTime.read(),
-      waitingTime.readOldest(),
+      counter.stemsOfLastHour(),
+      time.read(),
+      time.readOldest(),
       readAlive(),
-      minutes.read(),
     ])
-    return { tally: tallyOf(counts), waitingTime: waiting, oldest, alive, minutes: last }
+    return { counts, lastHour, waitingTime, oldest, alive }
   }
 
   return {
     /** @throws {QueueAwayError} */
     read: (): Promise<Figures> => askRedis(deadlineMs, readNow),
     close: async (): Promise<void> => {
-      await Promise.all([counter.close(), waitingTime.close(), minutes.close()])
+      await Promise.all([counter.close(), time.close()])
     },
   }
 }

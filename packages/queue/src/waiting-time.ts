@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq'
-import { type Ended, endedPerMinute, MINUTE_MS } from './ended-minutes.ts'
+import { type EndedJobs, endedPerMinute, MINUTE_MS } from './ended-jobs.ts'
 import { QUEUES } from './jobs.ts'
 import { openQueue } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
@@ -98,7 +98,7 @@ const lastScoreAt = (at: number): number => at * SCORES_PER_MS + SCORES_PER_MS -
  * How many jobs ended per millisecond, lately. Minutes in which none did are left out: when nobody has work, that says
  * nothing about how quickly it is done.
  */
-export const rateOf = (kinds: Ended[], at: number): number => {
+export const rateOf = (kinds: EndedJobs[], at: number): number => {
   const thisMinute = Math.floor(at / MINUTE_MS)
   const perMinute = new Map<number, number>()
   const add = (minute: number, jobs: number) => {

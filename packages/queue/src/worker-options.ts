@@ -1,5 +1,5 @@
 import type { WorkerOptions } from 'bullmq'
-import { WINDOW_MINUTES } from './minutes.ts'
+import { METRICS_MINUTES } from './ended-jobs.ts'
 
 /**
  * What both workers share. A worker that dies is noticed within lock + stalled interval = 15 s. A job may stall as
@@ -10,5 +10,5 @@ export const sharedWorkerOptions = {
   stalledInterval: 5_000,
   maxStalledCount: 1_000_000,
   // Jobs that ended, minute by minute: two or three commands more within the script that ends a job, and one list per queue.
-  metrics: { maxDataPoints: WINDOW_MINUTES },
+  metrics: { maxDataPoints: METRICS_MINUTES },
 } satisfies Partial<WorkerOptions>

@@ -3,7 +3,6 @@ import type { Overview, OverviewIngress, OverviewWorker, States } from '../overv
 import { bytesText, countText, durationText } from './amounts.ts'
 import type { Block, Layout } from './layout.ts'
 import { overviewTroubles } from './overview-troubles.ts'
-import { type Plot, plot } from './plot.ts'
 
 /** How the whole system stands. */
 export const overviewPage = (overview: Overview): Layout => ({
@@ -18,7 +17,6 @@ export const overviewPage = (overview: Overview): Layout => ({
 const overviewBlocks = (overview: Overview): Block[] => [
   { id: 'troubles', html: overviewTroubles(overview) },
   { id: 'figures', html: figures(overview) },
-  { id: 'plots', html: plots(overview) },
   { id: 'workers', html: workers(overview) },
   { id: 'ingresses', html: ingresses(overview) },
 ]
@@ -26,6 +24,7 @@ const overviewBlocks = (overview: Overview): Block[] => [
 const figures = (overview: Overview): string => html`<dl class="figures">
 !${figure('Separations', statesText(overview.separations, 'put off or expected'))}
 !${figure('Stems', `${statesText(overview.stems, 'put off until their next try')}, ${overview.stems.failed} failed this week`)}
+!${figure('Last hour', `${countText(overview.last_hour.saved, 'stem')} stored, ${overview.last_hour.failed} failed`)}
 !${figure('Next in turn', nextText(overview))}
 !${figure('Spool', spoolText(overview))}
 !${figure('Quarantine', countText(overview.quarantined, 'payload'), '/quarantine')}
@@ -52,21 +51,6 @@ const spoolText = ({ spool }: Overview): string =>
     : `${countText(spool.callbacks, 'callback')}, ${bytesText(spool.bytes)}, the oldest for ${durationText(spool.oldest_seconds)}`
 
 const worst = ({ separations, stems }: { separations: number; stems: number }): number => Math.max(separations, stems)
-
-const plots = ({ minutes }: Overview): string => {
-  const fromMs = Date.parse(minutes.from)
-  const draw = (more: Omit<Plot, 'fromMs'>) => plot({ ...more, fromMs })
-  return html`<h2 class="part">The last six hours, minute by minute</h2>
-<div class="plots">
-!${draw({ title: 'Arrived', unit: ['callback with work', 'callbacks with work'], series: minutes.arrived, kind: 'flow' })}
-!${draw({ title: 'Waiting for a worker', unit: ['separation or stem', 'separations and stems'], series: minutes.waiting, kind: 'level' })}
-!${draw({ title: 'Running', unit: ['stem', 'stems'], series: minutes.running, kind: 'level' })}
-!${draw({ title: 'Waiting for the next try', unit: ['stem', 'stems'], series: minutes.delayed, kind: 'level' })}
-!${draw({ title: 'Saved', unit: ['stem', 'stems'], series: minutes.saved, kind: 'flow' })}
-!${draw({ title: 'Failed', unit: ['stem', 'stems'], series: minutes.failed, kind: 'flow', isBad: true })}
-</div>
-<p class="about">Times are UTC. The last minute is still running; where a plot is shaded, nobody was there to look.</p>`
-}
 
 const workers = (overview: Overview): string => html`<h2 class="part">Workers alive</h2>
 !${
