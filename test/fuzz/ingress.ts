@@ -68,7 +68,8 @@ const KINDS = [
   /^resent:[\w-]{1,128}$/,
   /^seal-key$/,
   /^library(?::entries|:counts)?$/,
-  /^presence$/,
+  /^heartbeats$/,
+  /^heartbeat:[0-9a-f-]{36}$/,
 ]
 
 const answersAGoodCallback = async ({ url, process }: App): Promise<void> => {

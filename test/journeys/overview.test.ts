@@ -7,7 +7,7 @@ import { waitFor } from '../support/wait-for.ts'
 
 const readOverview = async ({ ask }: Board) => (await ask('/api/overview')).body
 
-test('the overview shows what was posted, what came of it, who is alive and what he does right now', async () => {
+test('the overview shows what was posted, what came of it, and the running processes with their current work', async () => {
   const system = await startSystem({ workers: 2, worker: { DOWNLOAD_STALL_MS: '60000' } })
   const { post, provider, finished, ingress, workers } = system
   const board = await system.addBoard()
@@ -53,18 +53,18 @@ test('the overview shows what was posted, what came of it, who is alive and what
   expect((await readOverview(board)).last_hour).toEqual({ saved: saved + 2, failed: 1 })
 })
 
-test('a worker that ends is gone at once, and one that is killed a little later', async () => {
+test('a worker that stops disappears at once, and a killed one a little later', async () => {
   const { workers, addBoard } = await startSystem({ workers: 2 })
   const [ended, killed] = workers as [App, App]
   const board = await addBoard()
-  const alive = async () =>
+  const running = async () =>
     (await readOverview(board)).workers.map(({ pid }: { pid: number }) => pid).sort((a: number, b: number) => a - b)
   const pids = workers.map(({ process }) => process.pid as number).sort((a, b) => a - b)
-  await expect.poll(alive).toEqual(pids)
+  await expect.poll(running).toEqual(pids)
   await ended.stop()
-  expect(await alive()).toEqual([killed.process.pid])
+  expect(await running()).toEqual([killed.process.pid])
   await killed.stop('SIGKILL')
-  await expect.poll(alive).toEqual([])
+  await expect.poll(running).toEqual([])
 })
 
 test('what waits without any worker is counted, and so is a spool that cannot be delivered', async () => {

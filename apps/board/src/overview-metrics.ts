@@ -1,4 +1,4 @@
-import { TROUBLES } from '@stems/domain/presence'
+import { PROBLEM_KINDS } from '@stems/domain/heartbeat'
 import { QueueAwayError } from '@stems/queue/queue-away-error'
 import { addRedisGauge } from '@stems/telemetry/redis-gauge'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
@@ -50,16 +50,16 @@ const textOf = (overview: Overview): Promise<string> => {
 const FIGURES: Figure[] = [
   {
     name: 'workers_alive',
-    help: 'Workers that were heard of within the last 15 s',
+    help: 'Running workers: those with a heartbeat within the last 15 s',
     of: ({ workers }) => workers.length,
   },
   {
     name: 'workers_in_trouble',
-    help: 'Those of them that something keeps from their work, by what it is',
+    help: 'Running workers with a problem, by its kind',
     label: 'trouble',
     of: ({ workers }) =>
       Object.fromEntries(
-        TROUBLES.map((trouble) => [
+        PROBLEM_KINDS.map((trouble) => [
           trouble,
           workers.filter(({ troubles }) => troubles.some(({ kind }) => kind === trouble)).length,
         ]),
@@ -67,7 +67,7 @@ const FIGURES: Figure[] = [
   },
   {
     name: 'ingresses_alive',
-    help: 'Processes of ingress that were heard of within the last 15 s',
+    help: 'Running ingress processes: those with a heartbeat within the last 15 s',
     of: ({ ingresses }) => ingresses.length,
   },
   {

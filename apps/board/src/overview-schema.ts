@@ -1,4 +1,4 @@
-import { TROUBLES } from '@stems/domain/presence'
+import { PROBLEM_KINDS } from '@stems/domain/heartbeat'
 import { z } from 'zod'
 
 const count = () => z.number().int()
@@ -28,7 +28,7 @@ const workerSchema = z.object({
   pid: count(),
   version: z.string(),
   started_at: z.iso.datetime(),
-  leaving: z.boolean().describe('It has been told to end, and lets what runs come to its end'),
+  leaving: z.boolean().describe('It is shutting down: it takes no new jobs and finishes those that run'),
   concurrency: count().describe('Stems that it takes at once'),
   stems_running: count(),
   stems: z
@@ -45,10 +45,10 @@ const workerSchema = z.object({
   separations_running: count(),
   separations: z.array(z.string()).describe('Task ids of those that it plans, asks about or finishes; at most fifty'),
   troubles: z
-    .array(z.object({ kind: z.enum(TROUBLES), message: z.string() }))
+    .array(z.object({ kind: z.enum(PROBLEM_KINDS), message: z.string() }))
     .describe(
-      'What keeps it from its work. `stuck`: it does nothing although jobs wait. `intake`: it takes no new downloads. ' +
-        "`provider`: it does not ask the provider's API",
+      'Problems that keep it from its work. `stuck`: jobs wait and it takes none. `intake`: it takes no new downloads. ' +
+        "`provider`: it sends no requests to the provider's API",
     ),
 })
 

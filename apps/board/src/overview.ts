@@ -1,4 +1,4 @@
-import type { IngressNote, PresenceNote, WorkerNote } from '@stems/domain/presence'
+import type { Heartbeat, IngressHeartbeat, WorkerHeartbeat } from '@stems/domain/heartbeat'
 import type { QueueCounts } from '@stems/queue/counts'
 import type { Figures, FiguresReader } from '@stems/queue/figures'
 import type { Overview, OverviewIngress, OverviewWorker, States } from './overview-schema.ts'
@@ -9,9 +9,9 @@ import type { Overview, OverviewIngress, OverviewWorker, States } from './overvi
  * @returns a function that throws QueueAwayError
  */
 export const createOverview = (figures: Pick<FiguresReader, 'read'>) => async (): Promise<Overview> => {
-  const { counts, lastHour, alive, oldest, waitingTime } = await figures.read()
-  const notes = alive.map(({ note }) => note).toSorted(byProcess)
-  const ingresses = notes.filter((note) => note.app === 'ingress')
+  const { counts, lastHour, heartbeats, oldest, waitingTime } = await figures.read()
+  const processes = heartbeats.toSorted(byProcess)
+  const ingresses = processes.filter((each) => each.app === 'ingress')
   return {
     at: new Date().toISOString(),
     separations: statesOf(counts, 'separations'),
@@ -29,7 +29,7 @@ export const createOverview = (figures: Pick<FiguresReader, 'read'>) => async ()
       bytes: ingresses.reduce((sum, { spool }) => sum + spool.bytes, 0),
       oldest_seconds: Math.max(0, ...ingresses.map(({ spool }) => spool.oldestAgeSeconds)),
     },
-    workers: notes.filter((note) => note.app === 'worker').map(toWorker),
+    workers: processes.filter((each) => each.app === 'worker').map(toWorker),
     ingresses: ingresses.map(toIngress),
   }
 }
@@ -51,25 +51,25 @@ const secondsOf = (times: Figures['oldest']) => {
   return { separations: of('separations'), stems: of('stems') }
 }
 
-const byProcess = (a: PresenceNote, b: PresenceNote): number =>
+const byProcess = (a: Heartbeat, b: Heartbeat): number =>
   compare(a.host, b.host) || compare(a.startedAt, b.startedAt) || compare(a.id, b.id)
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-const aboutOf = ({ host, pid, version, startedAt }: PresenceNote) => ({ host, pid, version, started_at: startedAt })
+const aboutOf = ({ host, pid, version, startedAt }: Heartbeat) => ({ host, pid, version, started_at: startedAt })
 
-const toWorker = (note: WorkerNote): OverviewWorker => ({
-  ...aboutOf(note),
-  leaving: note.isLeaving,
-  concurrency: note.concurrency,
-  stems_running: note.stemsRunning,
-  stems: note.stems.map(({ taskId, ...stem }) => ({ task_id: taskId, ...stem })),
-  separations_running: note.separationsRunning,
-  separations: note.separations,
-  troubles: note.troubles,
+const toWorker = (worker: WorkerHeartbeat): OverviewWorker => ({
+  ...aboutOf(worker),
+  leaving: worker.isLeaving,
+  concurrency: worker.concurrency,
+  stems_running: worker.stemsRunning,
+  stems: worker.stems.map(({ taskId, ...stem }) => ({ task_id: taskId, ...stem })),
+  separations_running: worker.separationsRunning,
+  separations: worker.separations,
+  troubles: worker.problems,
 })
 
-const toIngress = (note: IngressNote): OverviewIngress => {
-  const { callbacks, bytes, maxBytes, oldestAgeSeconds } = note.spool
-  return { ...aboutOf(note), spool: { callbacks, bytes, max_bytes: maxBytes, oldest_seconds: oldestAgeSeconds } }
+const toIngress = (ingress: IngressHeartbeat): OverviewIngress => {
+  const { callbacks, bytes, maxBytes, oldestAgeSeconds } = ingress.spool
+  return { ...aboutOf(ingress), spool: { callbacks, bytes, max_bytes: maxBytes, oldest_seconds: oldestAgeSeconds } }
 }

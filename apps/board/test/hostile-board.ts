@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Manifest } from '@stems/domain/manifest'
 import { parseCallback } from '@stems/provider/callback'
 import { expect } from 'vitest'
+import { putHeartbeats } from './put-heartbeats.ts'
 import { startBoard, type TestBoard } from './start-board.ts'
 import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
 
@@ -37,7 +38,7 @@ export const startHostileBoard = async (redisUrl: string) => {
     payload: { [HOSTILE]: [HOSTILE, { [HOSTILE]: HOSTILE }] },
   })
 
-  await noteHostileProcesses(board)
+  await putHostileHeartbeats(board)
 
   const manifestOf = (taskId: string) => board.store.readManifest(taskId)
   await expect.poll(async () => (await manifestOf('said'))?.status, { timeout: 10_000 }).toBe('failed')
@@ -52,21 +53,19 @@ export const startHostileBoard = async (redisUrl: string) => {
 }
 
 // Host names, versions and what a provider or a far side has said come from elsewhere too.
-const noteHostileProcesses = async ({ redis, prefix }: TestBoard): Promise<void> => {
-  const about = { host: HOSTILE, pid: 1, version: HOSTILE, startedAt: new Date().toISOString() }
-  const stem = { taskId: HOSTILE, stem: HOSTILE, bytes: 1, total: null, since: about.startedAt }
+const putHostileHeartbeats = async (board: TestBoard): Promise<void> => {
+  const now = new Date().toISOString()
+  const about = { host: HOSTILE, pid: 1, version: HOSTILE, startedAt: now, at: now }
+  const stem = { taskId: HOSTILE, stem: HOSTILE, bytes: 1, total: null, since: now }
   const worker = {
     ...about,
     ...{ app: 'worker', id: 'w', isLeaving: true, concurrency: 8 },
     ...{ stemsRunning: 1, stems: [stem], separationsRunning: 1, separations: [HOSTILE] },
-    troubles: [{ kind: 'provider', message: HOSTILE }],
+    problems: [{ kind: 'provider', message: HOSTILE }],
   }
   const ingress = {
     ...about,
     ...{ app: 'ingress', id: 'i', spool: { callbacks: 1, bytes: 1, maxBytes: 1, oldestAgeSeconds: 1 } },
   }
-  const inAnHour = Date.now() + 3600_000 // so that they stay alive for as long as the test looks
-  for (const note of [worker, ingress]) {
-    await redis.hset(`${prefix}:presence`, note.id, `${inAnHour} ${JSON.stringify(note)}`)
-  }
+  await putHeartbeats(board, worker, ingress)
 }

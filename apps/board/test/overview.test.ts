@@ -1,34 +1,29 @@
-import type { IngressNote, WorkerNote } from '@stems/domain/presence'
+import type { IngressHeartbeat, WorkerHeartbeat } from '@stems/domain/heartbeat'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { type Overview, overviewSchema } from '../src/overview-schema.ts'
 import { layout } from '../src/pages/layout.ts'
 import { overviewPage as overviewLayout } from '../src/pages/overview-page.ts'
+import { putHeartbeats } from './put-heartbeats.ts'
 import { API_KEY, startBoard } from './start-board.ts'
 import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
 
 const overviewPage = (overview: Overview): string => layout(overviewLayout(overview))
 
 const redisUrl = inject('redisUrl')
-const IN_AN_HOUR = Date.now() + 3600_000 // so that they stay alive for as long as a test looks
 const STARTED = new Date(Date.now() - 60_000).toISOString()
 
-const workerNote = (id: string, more: Partial<WorkerNote> = {}): WorkerNote => ({
-  ...{ app: 'worker', id, host: `host-${id}`, pid: 7, version: '1.2.3', startedAt: STARTED },
+const workerOf = (id: string, more: Partial<WorkerHeartbeat> = {}): WorkerHeartbeat => ({
+  ...{ app: 'worker', id, host: `host-${id}`, pid: 7, version: '1.2.3', startedAt: STARTED, at: STARTED },
   ...{ isLeaving: false, concurrency: 8, stemsRunning: 0, stems: [], separationsRunning: 0, separations: [] },
-  troubles: [],
+  problems: [],
   ...more,
 })
 
-const ingressNote = (id: string, callbacks: number, oldestAgeSeconds: number): IngressNote => ({
-  ...{ app: 'ingress', id, host: `host-${id}`, pid: 8, version: '1.2.3', startedAt: STARTED },
+const ingressOf = (id: string, callbacks: number, oldestAgeSeconds: number): IngressHeartbeat => ({
+  ...{ app: 'ingress', id, host: `host-${id}`, pid: 8, version: '1.2.3', startedAt: STARTED, at: STARTED },
   spool: { callbacks, bytes: callbacks * 100, maxBytes: 1000, oldestAgeSeconds },
 })
-
-type Noted = { redis: Awaited<ReturnType<typeof startBoard>>['redis']; prefix: string }
-const note = async ({ redis, prefix }: Noted, ...notes: (WorkerNote | IngressNote)[]): Promise<void> => {
-  for (const each of notes) await redis.hset(`${prefix}:presence`, each.id, `${IN_AN_HOUR} ${JSON.stringify(each)}`)
-}
 
 const metricOf = (text: string, name: string): number => {
   const line = text.split('\n').find((each) => each.startsWith(`stemkeeper_${name} `))
@@ -45,12 +40,12 @@ test('page, API and metrics show the same figures, which are those of what was s
   for (const id of ['task-2', 'task-3']) await submit(separationOf(id, { vocal: 'ok:' }))
   await board.quarantine.keep({ taskId: 'odd', reason: 'odd', receivedAt: STARTED, payload: 1 })
   const running = { taskId: 'task-9', stem: 'drums', bytes: 96_000, total: 904_600, since: STARTED }
-  await note(
+  await putHeartbeats(
     board,
-    workerNote('one', { stemsRunning: 1, stems: [running], separationsRunning: 1, separations: ['task-8'] }),
-    workerNote('two', { troubles: [{ kind: 'intake', message: 'no new downloads' }] }),
-    ingressNote('first', 2, 30),
-    ingressNote('second', 1, 90),
+    workerOf('one', { stemsRunning: 1, stems: [running], separationsRunning: 1, separations: ['task-8'] }),
+    workerOf('two', { problems: [{ kind: 'intake', message: 'no new downloads' }] }),
+    ingressOf('first', 2, 30),
+    ingressOf('second', 1, 90),
   )
 
   const overview = overviewSchema.parse(await (await board.get('/api/overview')).json())
@@ -77,7 +72,7 @@ test('page, API and metrics show the same figures, which are those of what was s
     ['quarantined_payloads', (count: number) => `${count} payload`],
     ['spooled_callbacks', (count: number) => `${count} callbacks, 300 B, the oldest for 1 min 30 s`],
     ['workers_alive', (count: number) => `${count} workers, 2 ingress`],
-    ['workers_in_trouble{trouble="intake"}', (count: number) => `${count + 2} things to look at`], // spool and quarantine too
+    ['workers_in_trouble{trouble="intake"}', (count: number) => `${count + 2} problems`], // spool and quarantine too
   ] as const) {
     const figure = metricOf(metrics, name)
     expect(figure, name).toBeGreaterThan(0)
@@ -104,19 +99,19 @@ test('Prometheus is let in with a key, and a stranger is not', async () => {
   ])
 })
 
-test('where nobody is alive that is said, and what it means', async () => {
+test('the page says what it means when no process is running', async () => {
   const board = await startBoard(redisUrl)
   await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:' }))
   const page = await (await board.get('/overview')).text()
-  expect(page).toContain('No worker is alive.</strong> 1 job waits')
-  expect(page).toContain('No ingress is alive.')
+  expect(page).toContain('No worker is running.</strong> 1 job waits')
+  expect(page).toContain('No ingress is running.')
 })
 
 test('while Redis is away there is no overview, and the metrics show nothing instead of old figures', async () => {
   const server = await startRedisServer()
   onTestFinished(server.close)
   const board = await startBoard(server.url)
-  await note(board, workerNote('one'))
+  await putHeartbeats(board, workerOf('one'))
   expect(metricOf(await (await board.get('/metrics')).text(), 'workers_alive')).toBe(1)
   await server.kill()
   expect((await board.get('/overview')).status).toBe(503)
@@ -152,20 +147,20 @@ const CALM: Overview = {
   last_hour: { saved: 0, failed: 0 },
 }
 
-const troublesOf = (more: Partial<Overview>) => overviewLayout({ ...CALM, ...more }).blocks?.[0]?.html
+const problemsOf = (more: Partial<Overview>) => overviewLayout({ ...CALM, ...more }).blocks?.[0]?.html
 
 test('where nothing is wrong, that is said too', () => {
-  expect(troublesOf({})).toContain('Nothing is wrong.')
+  expect(problemsOf({})).toContain('Nothing is wrong.')
 })
 
 test.each([
   ['stuck', 'is stuck:</strong> so it is. Restart it'],
-  ['intake', 'takes no new downloads:</strong> so it is. Make room'],
-  ['provider', 'leaves the provider alone:</strong> so it is. Dead links'],
-] as const)('a worker that is in trouble (%s) is shown first, with what can be done', (kind, words) => {
+  ['intake', 'takes no new downloads:</strong> so it is. Free space'],
+  ['provider', 'sends no requests to the provider:</strong> so it is. Until it does'],
+] as const)('a problem of a worker (%s) is shown first, with its remedy', (kind, words) => {
   const [worker] = CALM.workers
   const troubled = { ...(worker as Overview['workers'][number]), troubles: [{ kind, message: 'so it is' }] }
-  expect(troublesOf({ workers: [troubled] })).toContain(words)
+  expect(problemsOf({ workers: [troubled] })).toContain(words)
 })
 
 test.each([
@@ -177,17 +172,17 @@ test.each([
   [{ notifications: { waiting: 0, failed: 1 } }, '<a href="/notifications/failed">1 notification has failed.</a>'],
   [{ separations: { waiting: 0, running: 0, delayed: 0, failed: 1 } }, '1 separation has failed as a whole.'],
 ])('what is left lying is named: %j', (more, words) => {
-  expect(troublesOf(more)).toContain(words)
+  expect(problemsOf(more)).toContain(words)
 })
 
-test('a worker that leaves, and stems that are too many to name, are told of', () => {
+test('the page shows a worker that shuts down, and how many stems are not listed', () => {
   const [worker] = CALM.workers
   const leaving = { ...(worker as Overview['workers'][number]), leaving: true, stems_running: 70 }
   const page = overviewPage({ ...CALM, workers: [leaving] })
-  expect(page).toContain('Leaves: it takes nothing new.')
+  expect(page).toContain('Shutting down: it takes no new jobs.')
   expect(page).toContain('70 of at most 8 stems; 70 are not shown')
 })
 
 test('each part of the page has an id of its own', () => {
-  expect(overviewLayout(CALM).blocks?.map(({ id }) => id)).toEqual(['troubles', 'figures', 'workers', 'ingresses'])
+  expect(overviewLayout(CALM).blocks?.map(({ id }) => id)).toEqual(['problems', 'figures', 'workers', 'ingresses'])
 })

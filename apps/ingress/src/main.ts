@@ -1,5 +1,5 @@
 import { configOrExit } from '@stems/config/environment'
-import { startPresence } from '@stems/queue/presence'
+import { startHeartbeat } from '@stems/queue/heartbeat'
 import { createPurchaseBook } from '@stems/queue/purchases'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { awaitReady, connectImpatiently, disconnect, isReady } from '@stems/queue/redis'
@@ -15,7 +15,7 @@ import project from '../../../package.json' with { type: 'json' }
 import { createAdmission } from './admit.ts'
 import { readConfig } from './config.ts'
 import { startDrain } from './drain.ts'
-import { createIngressNote } from './ingress-note.ts'
+import { describeIngress } from './heartbeat.ts'
 import { createDelivery, createKeep } from './keep.ts'
 import { createIngressMetrics } from './metrics.ts'
 import { createServer } from './server.ts'
@@ -65,18 +65,18 @@ const server = await createServer({
 const drain = startDrain({ spool, deliver: traceDrained(deliver, tracing?.tracer), isReady: () => isReady(redis), log })
 await awaitReady(redis, REDIS_GRACE_MS)
 await listenOrExit(server, { host: config.host, port: config.port, variable: 'PORT' }, log)
-const presence = startPresence({
+const heartbeat = startHeartbeat({
   redis,
   prefix: config.queuePrefix,
   version: project.version,
-  describe: createIngressNote(spool, config.spoolMaxBytes),
+  describe: () => describeIngress(spool, config.spoolMaxBytes),
   log,
 })
 
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
   await drain.close()
-  await presence.close()
+  await heartbeat.close()
   await waiting.close()
   await submitter.close()
   await quarantine.close()

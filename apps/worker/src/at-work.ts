@@ -1,5 +1,5 @@
+import type { CurrentStem } from '@stems/domain/heartbeat'
 import type { SavedStem } from '@stems/domain/manifest'
-import type { StemAtWork } from '@stems/domain/presence'
 import type { StemJob } from '@stems/queue/jobs'
 import type { Attempt } from '@stems/queue/stems-worker'
 
@@ -7,14 +7,14 @@ type SaveStem = (job: StemJob, attempt: Attempt) => Promise<SavedStem>
 
 /** Knows the stems that are being brought home right now, and how far each is. */
 export const createAtWork = () => {
-  const running = new Set<StemAtWork>()
+  const running = new Set<CurrentStem>()
   return {
     /** The same function; what it does is known while it does it. */
     watch:
       (save: SaveStem): SaveStem =>
       async (job, attempt) => {
         const { taskId, stem } = job
-        const mine: StemAtWork = { taskId, stem, bytes: 0, total: null, since: new Date().toISOString() }
+        const mine: CurrentStem = { taskId, stem, bytes: 0, total: null, since: new Date().toISOString() }
         running.add(mine)
         const progress: Attempt['progress'] = (bytes, total) => {
           Object.assign(mine, { bytes, total })
@@ -27,6 +27,6 @@ export const createAtWork = () => {
         }
       },
     /** Those that have run for longest come first. */
-    stems: (): StemAtWork[] => [...running],
+    stems: (): CurrentStem[] => [...running],
   }
 }

@@ -1,8 +1,8 @@
 import { configOrExit } from '@stems/config/environment'
 import { createClient } from '@stems/outgoing/client'
 import { createUrlGuard } from '@stems/outgoing/url-guard'
+import { startHeartbeat } from '@stems/queue/heartbeat'
 import { createHostLimit } from '@stems/queue/host-limit'
-import { startPresence } from '@stems/queue/presence'
 import { awaitReady, connectImpatiently, disconnect, isReady } from '@stems/queue/redis'
 import { createSubmitter } from '@stems/queue/submit'
 import { traceSubmitter } from '@stems/queue/traced-submitter'
@@ -22,6 +22,7 @@ import { createDiskReserve, reserveOrExit } from './disk-reserve.ts'
 import { createDownload } from './download.ts'
 import { createFreshLink } from './fresh-link.ts'
 import { createHealthServer } from './health-server.ts'
+import { describeWorker } from './heartbeat.ts'
 import { addDiskMetrics, addQueueMetrics, createWorkerMetrics } from './metrics.ts'
 import { createNoticeBlocked } from './notice-blocked.ts'
 import { createProviderApi } from './provider-api.ts'
@@ -30,7 +31,6 @@ import { createReadiness } from './readiness.ts'
 import { startRetention } from './retention.ts'
 import { createSaveStem } from './save-stem.ts'
 import { traceClient, traceStore } from './traces.ts'
-import { createWorkerNote } from './worker-note.ts'
 
 const REDIS_GRACE_MS = 2000
 const SUBMIT_DEADLINE_MS = 5000
@@ -130,21 +130,21 @@ const health = createHealthServer({
   }),
 })
 await listenOrExit(health, { host: config.host, port: config.healthPort, variable: 'WORKER_HEALTH_PORT' }, log)
-const { describe, leave } = createWorkerNote({ consumers, concurrency: config.concurrency, disk, gate })
-const presence = startPresence({
+let isLeaving = false
+const heartbeat = startHeartbeat({
   redis: statusRedis,
   prefix: config.queuePrefix,
   version: project.version,
-  describe,
+  describe: () => describeWorker({ consumers, concurrency: config.concurrency, disk, gate, isLeaving }),
   log,
 })
 
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
-  leave()
-  presence.note()
+  isLeaving = true
+  heartbeat.beat()
   disk.close()
   await consumers.close()
-  await presence.close()
+  await heartbeat.close()
   await analysisThread?.close()
   await danger.close()
   await retention.close()

@@ -1,5 +1,6 @@
+import type { Heartbeat } from '@stems/domain/heartbeat'
 import { createQueueCounter, type QueueCounts } from './counts.ts'
-import { type Alive, createPresenceReader } from './presence.ts'
+import { readHeartbeats } from './heartbeat.ts'
 import { askRedis } from './queue-away-error.ts'
 import type { RedisConnection } from './redis.ts'
 import { createWaitingTime, type WaitingTime } from './waiting-time.ts'
@@ -12,7 +13,7 @@ export type Figures = {
   waitingTime: WaitingTime[]
   /** For how long the next job in turn has been waiting, queue by queue. */
   oldest: WaitingTime[]
-  alive: Alive[]
+  heartbeats: Heartbeat[]
 }
 
 export type FiguresOptions = {
@@ -27,17 +28,16 @@ export type FiguresOptions = {
 export const createFigures = ({ redis, prefix, deadlineMs }: FiguresOptions) => {
   const counter = createQueueCounter(redis, prefix)
   const time = createWaitingTime(redis, prefix)
-  const readAlive = createPresenceReader(redis, prefix)
 
   const readNow = async (): Promise<Figures> => {
-    const [counts, lastHour, waitingTime, oldest, alive] = await Promise.all([
+    const [counts, lastHour, waitingTime, oldest, heartbeats] = await Promise.all([
       counter.count(),
       counter.stemsOfLastHour(),
       time.read(),
       time.readOldest(),
-      readAlive(),
+      readHeartbeats(redis, prefix),
     ])
-    return { counts, lastHour, waitingTime, oldest, alive }
+    return { counts, lastHour, waitingTime, oldest, heartbeats }
   }
 
   return {

@@ -2,7 +2,7 @@ import { html } from 'ghtml'
 import type { Overview, OverviewIngress, OverviewWorker, States } from '../overview-schema.ts'
 import { bytesText, countText, durationText } from './amounts.ts'
 import type { Block, Layout } from './layout.ts'
-import { overviewTroubles } from './overview-troubles.ts'
+import { overviewProblems } from './overview-problems.ts'
 
 /** How the whole system stands. */
 export const overviewPage = (overview: Overview): Layout => ({
@@ -15,7 +15,7 @@ export const overviewPage = (overview: Overview): Layout => ({
 })
 
 const overviewBlocks = (overview: Overview): Block[] => [
-  { id: 'troubles', html: overviewTroubles(overview) },
+  { id: 'problems', html: overviewProblems(overview) },
   { id: 'figures', html: figures(overview) },
   { id: 'workers', html: workers(overview) },
   { id: 'ingresses', html: ingresses(overview) },
@@ -29,7 +29,7 @@ const figures = (overview: Overview): string => html`<dl class="figures">
 !${figure('Spool', spoolText(overview))}
 !${figure('Quarantine', countText(overview.quarantined, 'payload'), '/quarantine')}
 !${figure('Notifications', `${overview.notifications.waiting} waiting, ${overview.notifications.failed} failed`, '/notifications')}
-!${figure('Alive', `${countText(overview.workers.length, 'worker')}, ${overview.ingresses.length} ingress`)}
+!${figure('Running', `${countText(overview.workers.length, 'worker')}, ${overview.ingresses.length} ingress`)}
 </dl>`
 
 const figure = (name: string, text: string, href?: string): string =>
@@ -52,20 +52,20 @@ const spoolText = ({ spool }: Overview): string =>
 
 const worst = ({ separations, stems }: { separations: number; stems: number }): number => Math.max(separations, stems)
 
-const workers = (overview: Overview): string => html`<h2 class="part">Workers alive</h2>
+const workers = (overview: Overview): string => html`<h2 class="part">Running workers</h2>
 !${
   overview.workers.length === 0
     ? '<p>None.</p>'
-    : html`<table class="processes"><thead><tr><th scope="col">Worker</th><th scope="col">Does right now</th></tr></thead>
+    : html`<table class="processes"><thead><tr><th scope="col">Worker</th><th scope="col">Current work</th></tr></thead>
 <tbody>!${overview.workers.map((each) => workerRow(each, overview))}</tbody></table>`
 }`
 
 const workerRow = (worker: OverviewWorker, { at }: Overview): string => html`<tr>
 <th scope="row">!${processText(worker, at)}</th>
-<td>!${worker.leaving ? '<p>Leaves: it takes nothing new.</p>' : ''}
+<td>!${worker.leaving ? '<p>Shutting down: it takes no new jobs.</p>' : ''}
 !${worker.troubles.map(({ message }) => html`<p class="reason">${message}</p>`)}
-!${isIdle(worker) ? '<p>Nothing.</p>' : html`<p>${workText(worker)}</p>`}
-<ul>!${worker.separations.map((taskId) => html`<li>!${taskLink(taskId)}: its plan or its account</li>`)}
+!${isIdle(worker) ? '<p>Idle.</p>' : html`<p>${workText(worker)}</p>`}
+<ul>!${worker.separations.map((taskId) => html`<li>!${taskLink(taskId)}: planning or finishing</li>`)}
 !${worker.stems.map((stem) => html`<li>!${taskLink(stem.task_id)}: ${stem.stem}, ${progressText(stem)}, for ${sinceText(stem.since, at)}</li>`)}</ul></td>
 </tr>
 `
@@ -86,7 +86,7 @@ const progressText = ({ bytes, total }: OverviewWorker['stems'][number]): string
   return `${bytesText(bytes)} of ${bytesText(total)}`
 }
 
-const ingresses = (overview: Overview): string => html`<h2 class="part">Ingress alive</h2>
+const ingresses = (overview: Overview): string => html`<h2 class="part">Running ingress</h2>
 !${
   overview.ingresses.length === 0
     ? '<p>None.</p>'

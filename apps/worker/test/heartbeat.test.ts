@@ -1,10 +1,11 @@
+import { heartbeatSchema } from '@stems/domain/heartbeat'
 import type { SavedStem } from '@stems/domain/manifest'
-import { presenceNoteSchema } from '@stems/domain/presence'
 import { expect, test } from 'vitest'
 import { createAtWork } from '../src/at-work.ts'
-import { createWorkerNote } from '../src/worker-note.ts'
+import { describeWorker } from '../src/heartbeat.ts'
 
-const ABOUT = { id: 'i', host: 'h', pid: 1, version: '1.2.3', startedAt: '2026-01-01T00:00:00.000Z' }
+const NOW = '2026-01-01T00:00:00.000Z'
+const ABOUT = { id: 'i', host: 'h', pid: 1, version: '1.2.3', startedAt: NOW, at: NOW }
 
 const attemptOf = (progress: (bytes: number, total: number | null) => void = () => {}) => ({
   number: 1,
@@ -14,11 +15,8 @@ const attemptOf = (progress: (bytes: number, total: number | null) => void = () 
   busyBackoffMs: 1000,
 })
 
-const noteOf = ({
-  count = 1,
-  stuck = undefined as string | undefined,
-  intake = undefined as string | undefined,
-} = {}) => {
+/** A worker that downloads `count` stems. */
+const startWork = (count: number) => {
   const atWork = createAtWork()
   const ends = Array.from({ length: count }, (_, index) => {
     const { promise, resolve } = Promise.withResolvers<SavedStem>()
@@ -28,18 +26,26 @@ const noteOf = ({
     })
     return { saved: saved({ taskId: `task-${index}`, stem: 'vocal', url: 'https://a/b' }, attemptOf()), resolve }
   })
-  const { describe, leave } = createWorkerNote({
+  return { atWork, ends }
+}
+
+const describe = ({
+  atWork = createAtWork(),
+  stuck = undefined as string | undefined,
+  intake = undefined as string | undefined,
+  isLeaving = false,
+} = {}) =>
+  describeWorker({
     consumers: { stuck: () => stuck, atWork: () => ({ stems: atWork.stems(), separations: ['task-9'] }) },
     concurrency: 8,
     disk: { problem: () => intake },
     gate: { trouble: () => undefined },
+    isLeaving,
   })
-  return { describe, leave, ends, atWork }
-}
 
-test('a worker tells which stems it brings home, how far they are, and no more of them when they have ended', async () => {
-  const { describe, ends, atWork } = noteOf({ count: 2 })
-  expect(describe()).toMatchObject({
+test('a worker lists the stems that it downloads with their progress, until they end', async () => {
+  const { atWork, ends } = startWork(2)
+  expect(describe({ atWork })).toMatchObject({
     stemsRunning: 2,
     stems: [
       { taskId: 'task-0', stem: 'vocal', bytes: 0, total: 100 },
@@ -47,14 +53,14 @@ test('a worker tells which stems it brings home, how far they are, and no more o
     ],
     separations: ['task-9'],
     separationsRunning: 1,
-    troubles: [],
+    problems: [],
   })
   ends[0]?.resolve({} as SavedStem)
   await ends[0]?.saved
   expect(atWork.stems()).toMatchObject([{ taskId: 'task-1' }])
 })
 
-test('one that fails is no longer at work either, and the attempt hears of the progress as before', async () => {
+test('a stem that fails is no longer listed, and its attempt still gets the progress', async () => {
   const heard: unknown[] = []
   const atWork = createAtWork()
   const save = atWork.watch(async (_job, attempt) => {
@@ -66,27 +72,25 @@ test('one that fails is no longer at work either, and the attempt hears of the p
   expect([heard, atWork.stems()]).toEqual([[[5, null]], []])
 })
 
-test('however many run, the note stays small and is one that can be read', () => {
-  const { describe } = noteOf({ count: 1000 })
-  const note = { ...ABOUT, ...describe() }
-  expect(JSON.stringify(note).length).toBeLessThan(10_000)
-  expect(presenceNoteSchema.parse(note)).toMatchObject({ stemsRunning: 1000 })
+test('a heartbeat stays small and valid, however many stems run', () => {
+  const heartbeat = { ...ABOUT, ...describe({ atWork: startWork(1000).atWork }) }
+  expect(JSON.stringify(heartbeat).length).toBeLessThan(10_000)
+  expect(heartbeatSchema.parse(heartbeat)).toMatchObject({ stemsRunning: 1000 })
 })
 
-test('what opens a link does not stand in it', () => {
-  const { describe } = noteOf({ intake: 'no room for https://files.example/a.mp3?signature=secret here' })
-  expect(JSON.stringify(describe())).not.toContain('secret')
+test('a heartbeat contains no credentials of a link', () => {
+  const heartbeat = describe({ intake: 'no room for https://files.example/a.mp3?signature=secret here' })
+  expect(JSON.stringify(heartbeat)).not.toContain('secret')
 })
 
-test('it tells what keeps it from its work, and that it leaves', () => {
-  const { describe, leave } = noteOf({ stuck: '3 jobs are waiting', intake: 'no new downloads' })
-  expect(describe()).toMatchObject({
+test('a worker tells its problems, and that it shuts down', () => {
+  const problems = { stuck: '3 jobs are waiting', intake: 'no new downloads' }
+  expect(describe(problems)).toMatchObject({
     isLeaving: false,
-    troubles: [
+    problems: [
       { kind: 'stuck', message: '3 jobs are waiting' },
       { kind: 'intake', message: 'no new downloads' },
     ],
   })
-  leave()
-  expect(describe()).toMatchObject({ isLeaving: true })
+  expect(describe({ isLeaving: true })).toMatchObject({ isLeaving: true })
 })
