@@ -1,6 +1,5 @@
 import { configOrExit } from '@stems/config/environment'
 import { createBoardQueues } from '@stems/queue/board-queues'
-import { createFigures } from '@stems/queue/figures'
 import { createListing } from '@stems/queue/listing'
 import { createNotifications } from '@stems/queue/notifications'
 import { createProgressReader } from '@stems/queue/progress'
@@ -46,7 +45,7 @@ const ownSubmitter = createSubmitter({ ...queue, telemetry: tracing?.telemetry }
 const submitter = traceSubmitter(ownSubmitter, tracing?.tracer.task)
 const quarantine = createQuarantine(queue)
 const notifications = createNotifications(queue)
-const figures = createFigures(queue)
+const overview = createOverview(queue)
 const openShop = async (shop: Shop) => {
   const { createBuying } = await import('./buying.ts') // with the client that asks the provider: nobody else here asks anybody
   return createBuying({ ...queue, shop, expect: submitter.expect, turns: queue })
@@ -59,7 +58,7 @@ const server = await createServer({
   library: createLibrary({ listing, progress, store, log }),
   quarantine: createQuarantineDesk(quarantine, submitter),
   notifications: createNotificationDesk(notifications),
-  overview: createOverview(figures),
+  overview: overview.read,
   replay: createReplay(submitter, store),
   registering: {
     expect: (taskId) => submitter.expect(taskId, async () => (await store.readManifest(taskId))?.status === 'complete'),
@@ -75,7 +74,7 @@ await listenOrExit(server, { host: config.host, port: config.port, variable: 'PO
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
   buying?.close()
-  for (const each of [queues, listing, progress, ownSubmitter, quarantine, notifications, figures]) await each.close()
+  for (const each of [queues, listing, progress, ownSubmitter, quarantine, notifications, overview]) await each.close()
   disconnect(redis)
   await tracing?.close()
 })

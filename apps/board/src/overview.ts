@@ -1,15 +1,45 @@
 import type { Heartbeat, IngressHeartbeat, WorkerHeartbeat } from '@stems/domain/heartbeat'
-import type { QueueCounts } from '@stems/queue/counts'
-import type { Figures, FiguresReader } from '@stems/queue/figures'
+import { createQueueCounter, type QueueCounts } from '@stems/queue/counts'
+import { readHeartbeats } from '@stems/queue/heartbeat'
+import type { QueueAccess } from '@stems/queue/open-queue'
+import { askRedis } from '@stems/queue/queue-away-error'
+import { createWaitingTime, type WaitingTime } from '@stems/queue/waiting-time'
 import type { Overview, OverviewIngress, OverviewWorker, States } from './overview-schema.ts'
 
-/**
- * How the whole system stands. The page, the API and the metrics show what this returns.
- *
- * @returns a function that throws QueueAwayError
- */
-export const createOverview = (figures: Pick<FiguresReader, 'read'>) => async (): Promise<Overview> => {
-  const { counts, lastHour, heartbeats, oldest, waitingTime } = await figures.read()
+/** The state of the whole system, for the page, the API and the metrics. Reading it writes nothing. */
+export const createOverview = ({ redis, prefix, deadlineMs }: QueueAccess) => {
+  const counter = createQueueCounter(redis, prefix)
+  const time = createWaitingTime(redis, prefix)
+  const readNow = async (): Promise<Answers> => {
+    const [counts, lastHour, oldest, waiting, heartbeats] = await Promise.all([
+      counter.count(),
+      counter.stemsOfLastHour(),
+      time.readOldest(),
+      time.read(),
+      readHeartbeats(redis, prefix),
+    ])
+    return { counts, lastHour, oldest, waiting, heartbeats }
+  }
+  return {
+    /** @throws {QueueAwayError} */
+    read: async (): Promise<Overview> => toOverview(await askRedis(deadlineMs, readNow)),
+    close: async (): Promise<void> => {
+      await Promise.all([counter.close(), time.close()])
+    },
+  }
+}
+
+export type ReadOverview = ReturnType<typeof createOverview>['read']
+
+type Answers = {
+  counts: QueueCounts
+  lastHour: Overview['last_hour']
+  oldest: WaitingTime[]
+  waiting: WaitingTime[]
+  heartbeats: Heartbeat[]
+}
+
+const toOverview = ({ counts, lastHour, oldest, waiting, heartbeats }: Answers): Overview => {
   const processes = heartbeats.toSorted(byProcess)
   const ingresses = processes.filter((each) => each.app === 'ingress')
   return {
@@ -23,7 +53,7 @@ export const createOverview = (figures: Pick<FiguresReader, 'read'>) => async ()
     },
     last_hour: lastHour,
     oldest_waiting_seconds: secondsOf(oldest),
-    waiting_seconds: secondsOf(waitingTime),
+    waiting_seconds: secondsOf(waiting),
     spool: {
       callbacks: ingresses.reduce((sum, { spool }) => sum + spool.callbacks, 0),
       bytes: ingresses.reduce((sum, { spool }) => sum + spool.bytes, 0),
@@ -33,8 +63,6 @@ export const createOverview = (figures: Pick<FiguresReader, 'read'>) => async ()
     ingresses: ingresses.map(toIngress),
   }
 }
-
-export type ReadOverview = ReturnType<typeof createOverview>
 
 const jobsIn = (counts: QueueCounts, queue: string, ...states: string[]): number =>
   states.reduce((sum, state) => sum + (counts[queue]?.[state] ?? 0), 0)
@@ -46,7 +74,7 @@ const statesOf = (counts: QueueCounts, queue: 'separations' | 'stems'): States =
   failed: jobsIn(counts, queue, 'failed'),
 })
 
-const secondsOf = (times: Figures['oldest']) => {
+const secondsOf = (times: WaitingTime[]) => {
   const of = (name: string): number => times.find(({ queue }) => queue === name)?.seconds ?? 0
   return { separations: of('separations'), stems: of('stems') }
 }

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { createBoardQueues } from '@stems/queue/board-queues'
-import { createFigures } from '@stems/queue/figures'
 import { createLibraryIndex, libraryKeys } from '@stems/queue/library-index'
 import { createListing } from '@stems/queue/listing'
 import { createNotifications } from '@stems/queue/notifications'
@@ -67,11 +66,8 @@ export const startBoard = async (
   const queue = { redis, prefix, deadlineMs: 1500 }
   const [listing, progress] = [createListing(queue), createProgressReader(redis, prefix)]
   const [queues, submitter] = [createBoardQueues(queue), createSubmitter(queue)]
-  const [quarantine, notifications, figures] = [
-    createQuarantine(queue),
-    createNotifications(queue),
-    createFigures(queue),
-  ]
+  const [quarantine, notifications] = [createQuarantine(queue), createNotifications(queue)]
+  const overview = createOverview(queue)
   const library = createLibrary({ listing, progress, store, log })
   const { watch, routes } = watchRoutes()
   subscribe('fastify.initialization', watch)
@@ -82,7 +78,7 @@ export const startBoard = async (
     library,
     quarantine: createQuarantineDesk(quarantine, submitter),
     notifications: createNotificationDesk(notifications),
-    overview: createOverview(figures),
+    overview: overview.read,
     replay: createReplay(submitter, store),
     registering: { expect: submitter.expect, purchase },
     eventLimits,
@@ -97,7 +93,7 @@ export const startBoard = async (
   if (!redisIsAway && isComplete) await index.markComplete(new Date().toISOString())
   onTestFinished(async () => {
     await server.close()
-    for (const each of [listing, progress, queues, submitter, quarantine, notifications, figures]) await each.close()
+    for (const each of [listing, progress, queues, submitter, quarantine, notifications, overview]) await each.close()
     disconnect(redis)
     await rm(root, { recursive: true, force: true })
   })
