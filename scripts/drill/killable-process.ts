@@ -46,7 +46,7 @@ export const createKillableProcess = ({ name, command, args, env, logFile, isRea
 
   return {
     name,
-    /** Starts it, and waits until it is ready. */
+    /** Starts it, and waits until it is ready, or killed before it is. */
     start: async (): Promise<void> => {
       isWanted = true
       if (!isRunning()) {
@@ -65,6 +65,7 @@ export const createKillableProcess = ({ name, command, args, env, logFile, isRea
     /** Ends it at once, paused or not, and waits until it is gone. */
     kill: async (): Promise<void> => {
       isWanted = false
+      ready.resolve() // this child will not become ready, and the next start has a promise of its own
       if (!child || !isRunning()) return
       const gone = once(child, 'exit')
       child.kill('SIGKILL')
