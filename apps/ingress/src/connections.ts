@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { countAnswers, pipelineBound } from './pipeline.ts'
 import { sendProblem } from './problem.ts'
 import { createWaitingRoom } from './waiting-room.ts'
 
@@ -13,7 +12,6 @@ export const patience = {
   /** For the next request on the same connection. Callbacks come minutes apart: a warm connection is worth little. */
   keepAliveTimeout: 10_000,
   http: {
-    ...pipelineBound,
     /** For the headers alone, then 408. They fit into a dozen packets. */
     headersTimeout: 5_000,
     /** How often the two above are looked at; Node's 30 s would make 40 s of 10. */
@@ -47,7 +45,6 @@ export const boundConnections = (app: FastifyInstance): Connections => {
   const unprovenBodies = createWaitingRoom(MOST_UNPROVEN_BODIES)
   app.addHook('onRequest', refuseWithoutHost)
   app.server.on('connection', strangers.enter)
-  countAnswers(app.server)
   // An expectation that nobody knows may be ignored (RFC 9110, 10.1.1). Node's own 417 would be no problem document.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.addHook('onSend', (request, reply, payload, next) => {

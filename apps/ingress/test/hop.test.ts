@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { problemSchema } from '../src/problem.ts'
 import { startServer, TOKEN } from './server-under-test.ts'
@@ -110,26 +108,4 @@ test('requests that are sent ahead of their answers are answered in turn', async
   const heard = await talk(port, callback().repeat(31) + callback(CLOSE))
   expect(heard.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(32)
   expect(kept.quarantined).toHaveLength(32)
-})
-
-test('any number of requests may come over one connection, each after the answer to the one before', async () => {
-  const { port, kept } = await listen()
-  const socket = connect(port, '127.0.0.1')
-  onTestFinished(() => void socket.destroy())
-  for (let n = 0; n < 100; n++) {
-    socket.write(callback())
-    const [answer] = await once(socket, 'data')
-    expect(`${answer}`).toMatch(/^HTTP\/1\.1 200 /)
-    await sleep(0)
-  }
-  expect(kept.quarantined).toHaveLength(100)
-})
-
-test('who sends far ahead of the answers is hung up on before his requests are even built', async () => {
-  const { app, port, post } = await listen()
-  let built = 0
-  app.server.on('request', () => built++)
-  await talk(port, request('GET /livez').repeat(20_000))
-  expect(built).toBeLessThanOrEqual(33)
-  expect((await post(BODY)).statusCode).toBe(200)
 })
