@@ -105,6 +105,7 @@ test('only those who must touch the disk do', () => {
     'packages/store/src/file-writable.ts',
     'packages/store/src/folder-owner.ts',
     'packages/store/src/free-space.ts',
+    'packages/store/src/missing.ts',
     'packages/store/src/open-notes.ts',
     'packages/store/src/s3-store.ts', // the parts of this machine
     'packages/store/src/s3-upload.ts',

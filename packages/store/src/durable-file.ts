@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { access, link, open, rename, rm } from 'node:fs/promises'
+import { link, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { exists } from './missing.ts'
 
 /**
  * Writes a file that is, after any crash, either the old one or the new one: temporary file, fsync, rename, fsync of
@@ -57,12 +58,6 @@ export const linkDurably = async (from: string, to: string): Promise<boolean> =>
   await syncDirectory(dirname(to))
   return true
 }
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
 
 // What file systems without hard links answer (exFAT, some network mounts).
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']

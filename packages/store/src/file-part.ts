@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { bootId } from './boot-id.ts'
 import { publishedFileName } from './file-name.ts'
 import { createFileWritable } from './file-writable.ts'
+import { ignoreMissing } from './missing.ts'
 import type { Part, Remains } from './stem-store.ts'
 import type { StoreErrors } from './store-errors.ts'
 
@@ -45,7 +46,7 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
 
   const names = await readdir(partsFolder).catch(ignoreMissing)
   if (!names) await makePartsFolder()
-  const others = (names || [])
+  const others = (names ?? [])
     .filter((name) => name.startsWith(`${key}.`) && /\.(part|left)$/.test(name))
     .map((name) => join(partsFolder, name))
   let taken: Note | undefined
@@ -156,11 +157,6 @@ const noteOf = (path: string): string => path.replace(/\.(part|left)$/, '.json')
 
 const remove = async (path: string): Promise<void> => {
   await unlink(path).catch(ignoreMissing)
-}
-
-const ignoreMissing = (error: NodeJS.ErrnoException): false => {
-  if (error.code !== 'ENOENT') throw error
-  return false
 }
 
 // Bytes that were not yet synced are gone, or zeros, after the machine itself went down. Only what was written since it

@@ -7,6 +7,7 @@ import { MANIFEST_FILE } from './file-name.ts'
 import { finishedOf } from './finished.ts'
 import { makeFolder } from './folder-owner.ts'
 import { parseManifest } from './manifest-text.ts'
+import { ignoreMissing, ignoreMissingPath } from './missing.ts'
 import type { FinishedSeparation } from './stem-store.ts'
 
 // No task id begins with a dot.
@@ -29,9 +30,9 @@ export const createFileRetention = (root: string, folderOf: (taskId: string) => 
     for await (const { name } of entries) {
       if (!taskIdSchema.safeParse(name).success) continue
       const path = join(root, name, MANIFEST_FILE)
-      const stats = await stat(path).catch(ignoreAbsent)
+      const stats = await stat(path).catch(ignoreMissingPath) // a file in place of a folder is no separation
       if (!stats || stats.mtimeMs > until) continue
-      const text = await readFile(path, 'utf8').catch(ignoreAbsent)
+      const text = await readFile(path, 'utf8').catch(ignoreMissingPath)
       const manifest = text === undefined ? undefined : parseManifest(text)
       const isOurs = manifest?.task_id === name // where case is ignored, the folder has the name of the task that owns it
       if (manifest && isOurs && Date.parse(manifest.finished_at) <= until) yield finishedOf(manifest)
@@ -58,15 +59,4 @@ export const createFileRetention = (root: string, folderOf: (taskId: string) => 
   }
 
   return { listFinished, removeSeparation }
-}
-
-const ignoreMissing = (error: NodeJS.ErrnoException): undefined => {
-  if (error.code !== 'ENOENT') throw error
-  return undefined
-}
-
-// A file in the place of a folder is nobody's separation.
-const ignoreAbsent = (error: NodeJS.ErrnoException): undefined => {
-  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
-  return undefined
 }

@@ -13,6 +13,7 @@ import { createFileRetention } from './file-retention.ts'
 import { createFolderOwner, makeFolder } from './folder-owner.ts'
 import { freeSpace } from './free-space.ts'
 import { parseManifest, printManifest } from './manifest-text.ts'
+import { ignoreMissing } from './missing.ts'
 import { createOpenNotes } from './open-notes.ts'
 import type { StemStore } from './stem-store.ts'
 import { createStoreErrors } from './store-errors.ts'
@@ -140,9 +141,4 @@ export const createFileStore = (root: string): StemStore => {
     check: errors.guard(check),
     freeSpace: () => freeSpace(root),
   }
-}
-
-const ignoreMissing = (error: NodeJS.ErrnoException): undefined => {
-  if (error.code !== 'ENOENT') throw error
-  return undefined
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { access, mkdir, readFile, rm, rmdir, stat } from 'node:fs/promises'
+import { mkdir, readFile, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StemError } from '@stems/domain/errors'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { linkDurably, syncDirectory, writeDurably } from './durable-file.ts'
+import { exists, ignoreMissing } from './missing.ts'
 
 const OWNER_FILE = '.task'
 
@@ -81,7 +82,7 @@ export const createFolderOwner = (root: string, lowerCaseFolder: string) => {
         const isSafe = !(await ignoresCase()) && !making.has(taskId) // else it may be there, and not on the disk yet
         if (isSafe) return await work(await folderOf(taskId)) // it is there, for all stems but the first
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+        ignoreMissing(error)
       }
       return work(await makeFolderOnce(taskId))
     },
@@ -93,7 +94,7 @@ export const makeFolder = async (folder: string): Promise<void> => {
   try {
     await makeOne(folder)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    ignoreMissing(error)
     await makeFolder(dirname(folder))
     await makeOne(folder)
   }
@@ -111,13 +112,4 @@ const makeOne = async (folder: string): Promise<void> => {
 }
 
 const ownerOf = (folder: string): Promise<string | undefined> =>
-  readFile(join(folder, OWNER_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
-    return undefined
-  })
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )
+  readFile(join(folder, OWNER_FILE), 'utf8').catch(ignoreMissing)

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { ignoreMissingPath } from './missing.ts'
 
 /** The disk that a folder lies on, in bytes. */
 export type FreeSpace = {
@@ -18,9 +19,9 @@ export const freeSpace = async (folder: string): Promise<FreeSpace> => {
     const { bavail, blocks, bsize } = await statfs(folder)
     return { free: bavail * bsize, total: blocks * bsize }
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
     const above = dirname(folder)
-    if ((code !== 'ENOENT' && code !== 'ENOTDIR') || above === folder) throw error
+    if (above === folder) throw error
+    ignoreMissingPath(error)
     return freeSpace(above)
   }
 }

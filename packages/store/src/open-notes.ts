@@ -3,6 +3,7 @@ import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { type Separation, separationSchema } from '@stems/domain/separation'
 import { taskIdSchema } from '@stems/domain/task-id'
+import { ignoreMissing } from './missing.ts'
 
 /**
  * One small file for each separation that is being worked on, so that it can be driven again should Redis forget it.
@@ -32,8 +33,8 @@ export const createOpenNotes = (folder: string, makeFolder: () => Promise<void>)
       const temporary = join(folder, `${randomUUID()}.part`)
       const write = () => writeFile(temporary, JSON.stringify(separation), { mode: 0o600 }) // links as they came, secrets and all
       try {
-        await write().catch(async (error: NodeJS.ErrnoException) => {
-          if (error.code !== 'ENOENT') throw error
+        await write().catch(async (error: unknown) => {
+          ignoreMissing(error)
           await makeFolder()
           await write()
         })

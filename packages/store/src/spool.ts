@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { writeDurably } from './durable-file.ts'
 import { makeFolder } from './folder-owner.ts'
+import { ignoreMissing } from './missing.ts'
 
 const entrySchema = z.object({
   taskId: z.string(),
@@ -69,11 +70,8 @@ export const createSpool = (directory: string, maxBytes: number) => {
   }
 
   const readEntry = async (name: string): Promise<SpoolEntry | 'unreadable' | 'missing'> => {
-    const text = await readFile(join(folder, name), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined // another ingress on the same directory was quicker
-      throw error
-    })
-    if (text === undefined) return 'missing'
+    const text = await readFile(join(folder, name), 'utf8').catch(ignoreMissing)
+    if (text === undefined) return 'missing' // another ingress on the same directory was quicker
     try {
       return entrySchema.parse(JSON.parse(text))
     } catch {
@@ -122,7 +120,8 @@ export const createSpool = (directory: string, maxBytes: number) => {
       for (const [hash, { name }] of oldestFirst) {
         const entry = await readEntry(name)
         if (entry === 'unreadable') {
-          await rename(join(folder, name), join(folder, `${name}.unreadable`)).catch(unlessMissing)
+          // Another ingress on the same directory may have been quicker.
+          await rename(join(folder, name), join(folder, `${name}.unreadable`)).catch(ignoreMissing)
         } else if (entry !== 'missing') {
           if (!(await deliver(entry))) continue
           await rm(join(folder, name), { force: true })
@@ -139,11 +138,6 @@ export const createSpool = (directory: string, maxBytes: number) => {
 }
 
 export type Spool = ReturnType<typeof createSpool>
-
-// Another ingress on the same directory may have been quicker.
-const unlessMissing = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== 'ENOENT') throw error
-}
 
 const removeOld = async (path: string): Promise<void> => {
   const stats = await stat(path).catch(() => undefined)
