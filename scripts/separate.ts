@@ -3,11 +3,11 @@ import { configOrExit, readEnvironment } from '@stems/config/environment'
 import { buyerVariables, providerProblems } from '@stems/config/provider-variables'
 import { queuePrefix, redisProblems, redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { commonVariables } from '@stems/config/variables'
+import { ORDER_TYPES, type Order } from '@stems/domain/purchase'
 import { createHostAsk } from '@stems/outgoing/host-ask'
 import { createProviderApi } from '@stems/provider/provider-api'
 import { providerOf } from '@stems/provider/provider-name'
-import { ORDER_TYPES } from '@stems/provider/purchase'
-import { createSeller, type SellerOrder } from '@stems/provider/seller'
+import { createPurchaseClient } from '@stems/provider/purchase-client'
 import { createAskLimit } from '@stems/queue/ask-limit'
 import { createPurchases, type PurchaseAnswer } from '@stems/queue/purchases'
 import { createSubmitter } from '@stems/queue/submit'
@@ -48,10 +48,10 @@ const main = async (args: string[]): Promise<void> => {
         return ask(question)
       },
     })
-    const { purchase, close } = createPurchases<SellerOrder>({
+    const { purchase, close } = createPurchases({
       ...queue,
       expect: submitter.expect,
-      buy: createSeller({ buy, publicUrl, token: config.CALLBACK_TOKENS[0] }),
+      buy: createPurchaseClient({ buy, publicUrl, token: config.CALLBACK_TOKENS[0] }),
     })
     try {
       tell(await purchase(order, { again }))
@@ -62,7 +62,7 @@ const main = async (args: string[]): Promise<void> => {
   })
 }
 
-const readOrder = ([sourceTaskId, audioId, type, stemName, ...rest]: string[]): SellerOrder => {
+const readOrder = ([sourceTaskId, audioId, type, stemName, ...rest]: string[]): Order => {
   const known = ORDER_TYPES.find((each) => each === type)
   if (!sourceTaskId || !audioId || !known || rest.length > 0) throw new Error(USAGE)
   return { sourceTaskId, audioId, type: known, ...(stemName ? { stemName } : {}) }

@@ -1,7 +1,7 @@
 import { createHostAsk } from '@stems/outgoing/host-ask'
 import { createProviderApi } from '@stems/provider/provider-api'
 import type { ProviderName } from '@stems/provider/provider-name'
-import { createSeller, type SellerOrder } from '@stems/provider/seller'
+import { createPurchaseClient } from '@stems/provider/purchase-client'
 import { type AskLimitOptions, createAskLimit } from '@stems/queue/ask-limit'
 import { createPurchases, type PurchasesOptions } from '@stems/queue/purchases'
 import type { Purchase } from './register-route.ts'
@@ -18,7 +18,7 @@ export type Shop = {
   allowPrivate: boolean
 }
 
-export type BuyingOptions = Omit<PurchasesOptions<SellerOrder>, 'buy'> & {
+export type BuyingOptions = Omit<PurchasesOptions, 'buy'> & {
   shop: Shop
   /** Where turns are taken: the provider allows only so many requests a second. */
   turns: Pick<AskLimitOptions, 'redis' | 'prefix'>
@@ -38,5 +38,5 @@ export const createBuying = ({ shop, turns, ...room }: BuyingOptions): { purchas
       return ask(question)
     },
   })
-  return createPurchases<SellerOrder>({ ...room, buy: createSeller({ buy, publicUrl, token }) })
+  return createPurchases({ ...room, buy: createPurchaseClient({ buy, publicUrl, token }) })
 }

@@ -1,7 +1,6 @@
+import { ORDER_TYPES, type Order } from '@stems/domain/purchase'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { ProviderApiError } from '@stems/provider/api-error'
-import { ORDER_TYPES } from '@stems/provider/purchase'
-import type { SellerOrder } from '@stems/provider/seller'
 import type { PurchaseAnswer } from '@stems/queue/purchases'
 import { QueueAwayError } from '@stems/queue/queue-away-error'
 import type { ExpectAnswer } from '@stems/queue/submit'
@@ -31,7 +30,7 @@ const orderSchema = z
 export type Expect = (taskId: string) => Promise<ExpectAnswer>
 
 /** Buys a separation and registers its task. Throws ProviderApiError when it is certain that nothing was bought. */
-export type Purchase = (order: SellerOrder, options: { again: boolean }) => Promise<PurchaseAnswer>
+export type Purchase = (order: Order, options: { again: boolean }) => Promise<PurchaseAnswer>
 
 export type Registering = {
   expect: Expect

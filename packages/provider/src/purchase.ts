@@ -1,21 +1,12 @@
 import { BlockedUrlError } from '@stems/domain/errors'
+import type { Order } from '@stems/domain/purchase'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { z } from 'zod'
 import { ProviderApiError } from './api-error.ts'
 import type { ApiReply, ApiRequest } from './api-request.ts'
 
-/** What a separation can be of. */
-export const ORDER_TYPES = ['separate_vocal', 'split_stem', 'split_stem_advanced'] as const
-
-/** What is bought. */
-export type Order = {
-  /** The task that made the song. */
-  sourceTaskId: string
-  audioId: string
-  type: (typeof ORDER_TYPES)[number]
-  stemName?: string | undefined
-  callBackUrl: string
-}
+/** An order as the provider receives it. */
+export type OrderRequest = Order & { callBackUrl: string }
 
 /** An order was sent, and nobody knows what became of it. To send it again may cost twice. */
 export class MaybeBoughtError extends Error {
@@ -38,7 +29,7 @@ export class MaybeBoughtError extends Error {
  */
 export const createBuy =
   (request: ApiRequest) =>
-  async ({ sourceTaskId, ...order }: Order): Promise<string> => {
+  async ({ sourceTaskId, ...order }: OrderRequest): Promise<string> => {
     const body = { taskId: sourceTaskId, ...order }
     const reply = await request('POST', '/api/v1/vocal-removal/generate', { body }).catch((error: unknown) => {
       throw unanswered(error)

@@ -3,9 +3,9 @@ import { type ApiProblem, ProviderApiError } from '../src/api-error.ts'
 import type { Ask } from '../src/api-request.ts'
 import { createProviderApi } from '../src/provider-api.ts'
 import { type ProviderName, providerOf } from '../src/provider-name.ts'
-import { MaybeBoughtError, type Order } from '../src/purchase.ts'
+import { MaybeBoughtError, type OrderRequest } from '../src/purchase.ts'
 
-const ORDER: Order = {
+const ORDER: OrderRequest = {
   sourceTaskId: 'song-1',
   audioId: 'audio-1',
   type: 'split_stem',

@@ -1,15 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Order, PurchaseOutcome } from '@stems/domain/purchase'
 import { withDeadline } from './deadline.ts'
 import { RETENTION_S } from './jobs.ts'
 import type { RedisConnection } from './redis.ts'
 import { createReplicas } from './replicas.ts'
-
-/** What a separation is made of. Two orders for the same are bought once. */
-export type Order = { sourceTaskId: string; audioId: string; type: string; stemName?: string | undefined }
-
-/** How the attempt to buy ended, as far as anybody knows. `why`: in words for people. */
-export type Sale = { kind: 'bought'; taskId: string } | { kind: 'maybe'; why: string }
 
 /**
  * - `bought`: now; its task is expected, or will be as soon as Redis is back (`isRegistered: false`).
@@ -23,7 +18,7 @@ export type PurchaseAnswer =
   | { status: 'buying' }
   | { status: 'maybe'; why: string; since: string }
 
-export type PurchasesOptions<O extends Order> = {
+export type PurchasesOptions = {
   /** A connection that fails fast; it stays the caller's to close. */
   redis: RedisConnection
   prefix: string
@@ -31,7 +26,7 @@ export type PurchasesOptions<O extends Order> = {
   /** Registers the task that was bought. */
   expect: (taskId: string) => Promise<unknown>
   /** Buys. `mark` must come back with the callback. Throws when it is certain that nothing was bought. */
-  buy: (order: O, mark: string) => Promise<Sale>
+  buy: (order: Order, mark: string) => Promise<PurchaseOutcome>
 }
 
 const BUYING_MS = 60_000 // longer than any request lasts: whoever began has died
@@ -42,7 +37,7 @@ const UNANSWERED = 'the provider was asked to sell it, and no answer was ever no
  * Buys separations, each track and type once. A purchase cannot be taken back and is not idempotent, so it is noted before
  * the provider is asked, and never repeated unless somebody says so.
  */
-export const createPurchases = <O extends Order>({ redis, prefix, deadlineMs, expect, buy }: PurchasesOptions<O>) => {
+export const createPurchases = ({ redis, prefix, deadlineMs, expect, buy }: PurchasesOptions) => {
   const book = createPurchaseBook(redis, prefix)
   let isClosed = false
   const replicated = createReplicas(redis, prefix)
@@ -74,24 +69,24 @@ export const createPurchases = <O extends Order>({ redis, prefix, deadlineMs, ex
      * @throws what `buy` throws; then nothing was bought
      * @throws {DeadlineError} or an error of Redis; then the provider was not asked
      */
-    purchase: async (order: O, { again = false } = {}): Promise<PurchaseAnswer> => {
+    purchase: async (order: Order, { again = false } = {}): Promise<PurchaseAnswer> => {
       const note = newNote(order)
       const earlier = await withRedis(() => book.begin(note, again))
       if (earlier?.taskId !== undefined) await expect(earlier.taskId).catch(() => {}) // its buyer may have died before
       if (earlier) return answerEarlier(earlier)
 
-      const sale = await buy(order, note.mark).catch(async (error: unknown) => {
+      const outcome = await buy(order, note.mark).catch(async (error: unknown) => {
         await withRedis(() => book.cancel(note)).catch(() => {}) // it then counts as one that may have been bought
         throw error
       })
-      if (sale.kind === 'maybe') {
-        const maybe: Note = { ...note, state: 'maybe', why: sale.why }
+      if (outcome.kind === 'maybe') {
+        const maybe: Note = { ...note, state: 'maybe', why: outcome.why }
         const settled = await withRedis(() => book.change(note, maybe)).catch(() => undefined)
         if (settled?.taskId !== undefined) return { status: 'bought', taskId: settled.taskId, isRegistered: true }
-        return { status: 'maybe', why: sale.why, since: note.at }
+        return { status: 'maybe', why: outcome.why, since: note.at }
       }
       // It is bought: whatever Redis does now, the task id must reach whoever has paid for it.
-      return { status: 'bought', taskId: sale.taskId, isRegistered: await remember(note, sale.taskId) }
+      return { status: 'bought', taskId: outcome.taskId, isRegistered: await remember(note, outcome.taskId) }
     },
     /** Ends what still tries to reach Redis. */
     close: (): void => {
@@ -99,8 +94,6 @@ export const createPurchases = <O extends Order>({ redis, prefix, deadlineMs, ex
     },
   }
 }
-
-export type Purchases<O extends Order> = ReturnType<typeof createPurchases<O>>
 
 /** Where purchases are noted. */
 export const createPurchaseBook = (redis: RedisConnection, prefix: string) => {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import type { Order, PurchaseOutcome } from '@stems/domain/purchase'
 import { Redis } from 'ioredis'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
-import { createPurchaseBook, createPurchases, MARK, type Order, type Sale } from '../src/purchases.ts'
+import { createPurchaseBook, createPurchases, MARK } from '../src/purchases.ts'
 import { awaitReady, connectImpatiently, disconnect } from '../src/redis.ts'
 import { createSubmitter } from '../src/submit.ts'
 
@@ -11,7 +12,7 @@ const order: Order = { sourceTaskId: 'song-1', audioId: 'audio-1', type: 'split_
 
 const bought = (taskId: string) => ({ status: 'bought', taskId, isRegistered: true })
 
-const start = (buy: (order: Order, mark: string) => Promise<Sale>) => {
+const start = (buy: (order: Order, mark: string) => Promise<PurchaseOutcome>) => {
   const redis = new Redis(inject('redisUrl'))
   const prefix = `test-${randomUUID()}`
   onTestFinished(() => redis.disconnect())
@@ -33,7 +34,7 @@ const start = (buy: (order: Order, mark: string) => Promise<Sale>) => {
 
 const sells = () => {
   let sold = 0
-  return async (): Promise<Sale> => ({ kind: 'bought', taskId: `task-${++sold}` })
+  return async (): Promise<PurchaseOutcome> => ({ kind: 'bought', taskId: `task-${++sold}` })
 }
 
 test('a track and type is bought once, and its task is expected', async () => {

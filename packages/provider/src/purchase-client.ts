@@ -1,31 +1,26 @@
-import { MaybeBoughtError, type Order } from './purchase.ts'
+import type { Order, PurchaseOutcome } from '@stems/domain/purchase'
+import { MaybeBoughtError, type OrderRequest } from './purchase.ts'
 
-export type SellerOptions = {
+export type PurchaseClientOptions = {
   /** Buys, as `createBuy` says. */
-  buy: (order: Order) => Promise<string>
+  buy: (order: OrderRequest) => Promise<string>
   /** Where the world reaches ingress: `https://stems.example.com`, or with a path. */
   publicUrl: string
   /** One of ingress' CALLBACK_TOKENS. */
   token: string | undefined
 }
 
-/** What is bought; where its callback goes is our own matter. */
-export type SellerOrder = Omit<Order, 'callBackUrl'>
-
-/** How it ended, as far as anybody knows. */
-export type Sale = { kind: 'bought'; taskId: string } | { kind: 'maybe'; why: string }
-
 /**
- * Buys separations whose callbacks come to us, each with a mark of its own: what the provider did not answer at once, its
- * callback tells.
+ * Buys separations whose callbacks come to this system. Each callback URL carries the idempotency key of its purchase, so
+ * that the callback settles a purchase that the provider did not answer.
  *
  * @returns a function that throws {@link ProviderApiError} when it is certain that nothing was bought
  */
-export const createSeller =
-  ({ buy, publicUrl, token }: SellerOptions) =>
-  async (order: SellerOrder, mark: string): Promise<Sale> => {
+export const createPurchaseClient =
+  ({ buy, publicUrl, token }: PurchaseClientOptions) =>
+  async (order: Order, idempotencyKey: string): Promise<PurchaseOutcome> => {
     const callBackUrl = callbackUrl(publicUrl, token)
-    callBackUrl.searchParams.set('purchase', mark)
+    callBackUrl.searchParams.set('purchase', idempotencyKey)
     try {
       return { kind: 'bought', taskId: await buy({ ...order, callBackUrl: callBackUrl.href }) }
     } catch (error) {
