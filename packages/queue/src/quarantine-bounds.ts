@@ -52,16 +52,6 @@ export const createDoorkeeper = (
   }
 }
 
-/** One after the other: work that is given while other work runs waits for it. */
-export const createTurns = () => {
-  let last: Promise<unknown> = Promise.resolve()
-  return <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work)
-    last = mine.catch(() => {})
-    return mine
-  }
-}
-
 // One step in Redis: is the entry there, how many are, and how large are they all together? A full one is not measured.
 const MEASURE = `
 if redis.call('EXISTS', KEYS[1]) == 1 then return {1, 0, 0} end

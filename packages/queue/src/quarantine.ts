@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import { redactLinks } from '@stems/domain/link'
 import { type Separation, separationSchema } from '@stems/domain/separation'
 import type { Job } from 'bullmq'
+import pLimit from 'p-limit'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type QuarantineJob } from './jobs.ts'
 import { openQueue, type QueueAccess } from './open-queue.ts'
-import { type Bounds, createDoorkeeper, createTurns } from './quarantine-bounds.ts'
+import { type Bounds, createDoorkeeper } from './quarantine-bounds.ts'
 import { askRedis, orQueueAway } from './queue-away-error.ts'
 import { createReplicas } from './replicas.ts'
 import { createSeal } from './seal.ts'
@@ -44,7 +45,7 @@ const LONGEST_REASON = 1000 // a parser may complain about each of ten thousand 
  */
 export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: QuarantineOptions) => {
   const queue = openQueue<QuarantineJob>(redis, prefix, QUEUES.quarantine)
-  const inTurn = createTurns()
+  const oneAtATime = pLimit(1)
   const mayEnter = createDoorkeeper(redis, queue, bounds)
   const seal = createSeal(redis, prefix)
   const replicated = createReplicas(redis, prefix)
@@ -105,7 +106,7 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
     keep: (entry: QuarantineJob): Promise<void> =>
       withDeadline('Redis', deadlineMs, (signal) =>
         replicated(() =>
-          inTurn(() => {
+          oneAtATime(() => {
             signal.throwIfAborted()
             return keepNow(entry)
           }),
