@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import pLimit from 'p-limit'
 
 type Watcher = { told: (state: unknown) => void; failed: () => void }
 // One look that fails is no outage.
@@ -15,27 +16,26 @@ type Watched = { watchers: Set<Watcher>; stop: AbortController }
 export const createWatch = (everyMs: number) => {
   const watched = new Map<string, Watched>()
 
-  // One look after the other, and after each a rest as long: however many things are watched, and however large they are,
-  // those who ask the board have the other half of its time.
-  let turn: Promise<void> = Promise.resolve()
-  const readInTurn = async <State>(read: () => Promise<State>, signal: AbortSignal): Promise<State> => {
-    const before = turn
-    const mine = Promise.withResolvers<void>()
-    turn = mine.promise
-    await before
-    const startedAt = performance.now()
-    try {
+  // One read at a time, and after each a rest of the same length: however many things are watched, and however large they
+  // are, half of the board's time stays free for requests.
+  const oneAtATime = pLimit(1)
+  const readAndRest = <State>(read: () => Promise<State>, signal: AbortSignal): Promise<State> => {
+    let tookMs = 0
+    const result = oneAtATime(() => {
       signal.throwIfAborted()
-      return await read()
-    } finally {
-      setTimeout(mine.resolve, performance.now() - startedAt).unref()
-    }
+      const startedAt = performance.now()
+      return read().finally(() => {
+        tookMs = performance.now() - startedAt
+      })
+    })
+    void oneAtATime(() => sleep(tookMs, undefined, { ref: false })) // runs next, while the caller has its result already
+    return result
   }
 
   const follow = async (read: () => Promise<unknown>, { watchers, stop: { signal } }: Watched): Promise<void> => {
     for (let failures = 0; ; ) {
       await sleep(everyMs, undefined, { signal })
-      const look = await readInTurn(read, signal).then(
+      const look = await readAndRest(read, signal).then(
         (state) => ({ state }),
         () => undefined,
       )
