@@ -15,7 +15,7 @@ export type KillableProcessOptions = {
 }
 
 const RESTART_AFTER_MS = 500
-const READY_WITHIN_MS = 30_000
+const READY_WITHIN_MS = 120_000 // pauses of up to 14 s each may fall into a start, one after another on a busy machine
 
 /** A process that is killed and started again, as often as you like. One that ends by itself is started again too. */
 export const createKillableProcess = ({ name, command, args, env, logFile, isReady }: KillableProcessOptions) => {
