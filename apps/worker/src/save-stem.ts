@@ -88,7 +88,7 @@ export const createSaveStem = ({ store, download, hostLimit, freshLink, metrics,
     }
   }
 
-  const savedByAnother = async (job: StemJob): Promise<SavedStem> => {
+  const savedByAnother = async (job: StemPlace): Promise<SavedStem> => {
     const saved = await savedBefore(job)
     if (!saved) throw new StemError('interrupted', 'later', 'the stem appeared and vanished while it was being saved.')
     return saved
@@ -96,7 +96,7 @@ export const createSaveStem = ({ store, download, hostLimit, freshLink, metrics,
 
   // A crash may have come between publishing and recording; a replay asks for stems that are home. Neither downloads
   // again, unless the bytes are no longer those that the manifest vouches for.
-  const savedBefore = async ({ taskId, stem, url }: StemJob): Promise<SavedStem | undefined> => {
+  const savedBefore = async ({ taskId, stem, url }: StemPlace): Promise<SavedStem | undefined> => {
     const found = await store.find(taskId, stem)
     if (!found) return undefined
     const recorded = (await store.readManifest(taskId))?.stems[stem]
@@ -141,6 +141,8 @@ export const createSaveStem = ({ store, download, hostLimit, freshLink, metrics,
     }
   }
 }
+
+type StemPlace = Pick<StemJob, 'taskId' | 'stem' | 'url'>
 
 const DEAD_TOO =
   'its links are dead, and the fresh one that the provider gave is dead as well: the file is gone for good.'

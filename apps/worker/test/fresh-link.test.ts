@@ -17,6 +17,7 @@ import { createProviderGate } from '../src/provider-gate.ts'
 import { createSaveStem } from '../src/save-stem.ts'
 
 const NO_LIMIT = { acquire: async () => {}, pause: async () => {} }
+const STEM = { taskId: 'task-1', stem: 'drums', receivedAt: new Date().toISOString() }
 const OLD = '/s/0b6f_Drums.mp3?Signature=hunter2'
 const FRESH = '/s/0b6f_Drums.mp3?Signature=hunter3'
 const SIGN = '/api/v1/common/download-url'
@@ -62,7 +63,7 @@ const startSaving = async ({ provider: name = 'kie' as ProviderName | 'none', ap
   })
   const save = (...otherUrls: string[]) =>
     saveStem(
-      { taskId: 'task-1', stem: 'drums', url: provider.url + OLD, ...(otherUrls.length > 0 ? { otherUrls } : {}) },
+      { ...STEM, url: provider.url + OLD, ...(otherUrls.length > 0 ? { otherUrls } : {}) },
       { number: 1, signal: new AbortController().signal, progress: () => {}, leftMs: 3600_000, busyBackoffMs: 1000 },
     )
   const sign = (data: unknown, code = 200) => provider.alwaysBehave(SIGN, answer({ code, msg: 'm', data }))

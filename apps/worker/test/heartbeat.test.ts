@@ -24,7 +24,10 @@ const startWork = (count: number) => {
       attempt.progress(index, 100)
       return promise
     })
-    return { saved: saved({ taskId: `task-${index}`, stem: 'vocal', url: 'https://a/b' }, attemptOf()), resolve }
+    return {
+      saved: saved({ taskId: `task-${index}`, stem: 'vocal', url: 'https://a/b', receivedAt: '' }, attemptOf()),
+      resolve,
+    }
   })
   return { atWork, ends }
 }
@@ -68,7 +71,9 @@ test('a stem that fails is no longer listed, and its attempt still gets the prog
     throw new Error('gone')
   })
   const attempt = attemptOf((...progress) => heard.push(progress))
-  await expect(save({ taskId: 'task', stem: 'vocal', url: 'https://a/b' }, attempt)).rejects.toThrow('gone')
+  await expect(save({ taskId: 'task', stem: 'vocal', url: 'https://a/b', receivedAt: '' }, attempt)).rejects.toThrow(
+    'gone',
+  )
   expect([heard, atWork.stems()]).toEqual([[[5, null]], []])
 })
 

@@ -46,7 +46,8 @@ const startSaving = async (
     metrics,
     log: createLog('worker', 'info', { write: (line) => void lines.push(JSON.parse(line)) }),
   })
-  const job = (path = PATH) => ({ taskId: 'task-1', stem: 'drums', url: provider.url + path })
+  const receivedAt = new Date().toISOString()
+  const job = (path = PATH) => ({ taskId: 'task-1', stem: 'drums', url: provider.url + path, receivedAt })
   const save = (path = PATH, otherUrls?: string[]) =>
     saveStem(
       { ...job(path), ...(otherUrls ? { otherUrls } : {}) },

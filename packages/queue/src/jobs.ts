@@ -42,7 +42,7 @@ export type Awaited = {
 export type SeparationResult = { status: 'complete' | 'partial' | 'failed'; saved: string[] }
 
 /** Data of a job in `stems`. `receivedAt`: when its callback came; the provider deletes the file 14 days later. */
-export type StemJob = { taskId: string; stem: string; url: string; otherUrls?: string[]; receivedAt?: string }
+export type StemJob = { taskId: string; stem: string; url: string; otherUrls?: string[]; receivedAt: string }
 
 /** The data of a stem's job; `undefined` for a stem without a link. */
 export const stemJobData = (

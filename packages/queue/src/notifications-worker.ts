@@ -1,12 +1,12 @@
 import { redactLinks } from '@stems/domain/link'
-import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import { type Job, UnrecoverableError } from 'bullmq'
 import { backoffMs } from './backoff.ts'
+import { createConsumer } from './consumer.ts'
 import { QUEUES } from './jobs.ts'
 import type { Notification, NotificationJob, NotificationResult } from './notifications.ts'
 import type { Log, RedisConnection } from './redis.ts'
 import { keepNotifications } from './retention.ts'
 import { type Telemetry, telling } from './telemetry.ts'
-import { sharedWorkerOptions } from './worker-options.ts'
 
 /** A notification did not arrive. The message is for people and names no secret. */
 export class UndeliveredError extends Error {
@@ -56,8 +56,6 @@ export type NotificationsWorkerOptions = {
 
 type NotificationsJob = Job<NotificationJob, NotificationResult>
 
-const SHUTDOWN = 'shutdown'
-
 class TryLaterError extends Error {
   readonly waitMs: number
   constructor(message: string, waitMs: number) {
@@ -73,22 +71,18 @@ class TryLaterError extends Error {
  */
 export const createNotificationsWorker = (options: NotificationsWorkerOptions) => {
   const { redis, prefix, patienceMs, firstWaitMs, longestWaitMs, deliver, onAttempt, log } = options
-  let leaving = false
-
-  const attempt = async (job: NotificationsJob, token?: string, signal?: AbortSignal): Promise<NotificationResult> => {
-    if (leaving) return handBack(job, token)
+  const attempt = async (job: NotificationsJob, signal: AbortSignal): Promise<NotificationResult> => {
     const { since: _since, ...notification } = job.data
     const { type, taskId, stem } = notification
     const name = { id: job.id as string, type, taskId, ...(stem === undefined ? {} : { stem }) }
-    const aborted = signal ?? new AbortController().signal
     const startedAt = performance.now()
     const about = () => ({ ...name, number: job.attemptsMade + 1, ms: Math.round(performance.now() - startedAt) })
     try {
-      const result = await deliver({ ...notification, id: name.id }, aborted)
+      const result = await deliver({ ...notification, id: name.id }, signal)
       onAttempt({ ...about(), outcome: 'delivered', status: result.status })
       return result
     } catch (error) {
-      if (aborted.aborted && aborted.reason === SHUTDOWN) return handBack(job, token)
+      if (signal.aborted) throw error // what was sent meanwhile is sent twice, under the same id
       const next = whatNext(job, error)
       if (next instanceof TryLaterError) {
         onAttempt({ ...about(), outcome: 'retried', error: next.message, waitMs: next.waitMs })
@@ -107,45 +101,20 @@ export const createNotificationsWorker = (options: NotificationsWorkerOptions) =
     return new TryLaterError(message, retryAfterMs === undefined ? Math.min(waitMs, leftMs) : waitMs)
   }
 
-  // Handed back, not failed: the next worker starts at once. What was sent meanwhile is sent twice, under the same id.
-  const handBack = async (job: NotificationsJob, token?: string): Promise<never> => {
-    await job.moveToWait(token)
-    throw new WaitingError()
-  }
-
-  const worker = new Worker<NotificationJob, NotificationResult>(
-    QUEUES.notifications,
-    // BullMQ passes the signal only to a function that declares three parameters.
-    (job, token, signal) => attempt(job, token, signal),
-    {
-      ...sharedWorkerOptions,
+  const { close } = createConsumer<NotificationJob, NotificationResult>({
+    ...{ redis, prefix, log },
+    queue: QUEUES.notifications,
+    process: attempt,
+    options: {
       ...keepNotifications(options.retainS),
       ...telling(options.telemetry),
-      connection: redis,
-      prefix,
       concurrency: options.concurrency,
       settings: {
         backoffStrategy: (_made, _type, error) => (error instanceof TryLaterError ? error.waitMs : firstWaitMs),
       },
     },
-  )
-  worker.on('error', (error) => log.debug({ error: error.message }, 'notifications.worker_error'))
-  worker.on('lockRenewalFailed', (ids) => {
-    for (const id of ids) worker.cancelJob(id, 'lock lost')
   })
-
-  return {
-    /**
-     * Takes no new work and waits for what is being sent; what has not arrived after `drainMs` is aborted and handed back.
-     * Safe to call twice.
-     */
-    close: async (drainMs: number) => {
-      leaving = true
-      const timer = setTimeout(() => worker.cancelAllJobs(SHUTDOWN), drainMs)
-      await worker.close()
-      clearTimeout(timer)
-    },
-  }
+  return { close }
 }
 
 const asUndelivered = (error: unknown): UndeliveredError =>

@@ -20,14 +20,11 @@ const keep = (completedS: number, failedS: number, completed: number, failed = c
  */
 export const keepSeparations = (retainS: number = RETENTION_S): Kept => keep(retainS, retainS, 100_000)
 
-/** So many saved stems are remembered at most. */
-export const KEPT_SAVED = 10_000
-
 /**
  * How long ended stems are remembered, and how many at most: saved ones for a day, failed ones for a week. What became of them
  * stands in their separation's job, so that their own are of use to curious eyes only; they take most of the room, 1.7 kB each.
  */
-export const keepStems = (): Kept => keep(DAY_S, 7 * DAY_S, KEPT_SAVED, 200_000)
+export const keepStems = (): Kept => keep(DAY_S, 7 * DAY_S, 10_000, 200_000)
 
 /**
  * How long ended notifications are remembered, and how many at most. Each holds a manifest; what has been said long ago is of

@@ -2,15 +2,15 @@ import { BusyHostError, StemError } from '@stems/domain/errors'
 import { deadlineOf, KEPT_DAYS, waitBefore } from '@stems/domain/file-deadline'
 import { publicLink } from '@stems/domain/link'
 import type { SavedStem } from '@stems/domain/manifest'
-import { DelayedError, type Job, Queue, WaitingError, Worker } from 'bullmq'
+import { DelayedError, type Job, Queue } from 'bullmq'
 import { backoffMs } from './backoff.ts'
+import { createConsumer } from './consumer.ts'
 import { RetryableError, readFailure, toQueueError } from './failure.ts'
 import { QUEUES, type StemJob, type StemResult } from './jobs.ts'
 import type { Log, RedisConnection } from './redis.ts'
-import { KEPT_SAVED, keepStems } from './retention.ts'
+import { keepStems } from './retention.ts'
 import { createSeal } from './seal.ts'
 import { type Telemetry, telling } from './telemetry.ts'
-import { sharedWorkerOptions } from './worker-options.ts'
 
 /** What a download is told about the attempt it runs in. */
 export type Attempt = {
@@ -55,26 +55,19 @@ const LONGEST_STORE_WAIT_MS = 60_000
 const LONGEST_BUSY_WAIT_MS = 60_000
 const LOGS_PER_JOB = 20
 const PROGRESS_INTERVAL_MS = 500
-const FORGOTTEN_AT_ONCE = 500
 
 /** Takes stems from the queue and gives each to `save`, with as many attempts as the job allows. */
 export const createStemsWorker = (options: StemsWorkerOptions) => {
   const { redis, prefix, save, log, onActivity = () => {}, now = Date.now } = options
   const seal = createSeal(redis, prefix)
 
-  let leaving = false
-
-  const attempt = async (job: Job<StemJob, StemResult>, token?: string, signal?: AbortSignal): Promise<StemResult> => {
-    await bounded
-    // A worker that was waiting for a job when it was told to stop takes one more.
-    if (leaving || worker.isPaused()) return handBack(job, token)
-    const aborted = signal ?? new AbortController().signal
+  const attempt = async (job: StoredStem, signal: AbortSignal, token: string | undefined): Promise<StemResult> => {
     try {
       const progress = progressOf(job, onActivity)
       const stem = await seal.openStem(job.data)
       const saved = await save(stem, {
         number: job.attemptsMade + 1,
-        signal: aborted,
+        signal,
         progress,
         leftMs: leftMs(job),
         busyBackoffMs: busyBackoffMs(job),
@@ -83,7 +76,7 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
       await options.onSaved?.(job.data, shown).catch(refuseToEnd)
       return { stem: job.data.stem, saved: shown }
     } catch (error) {
-      if (aborted.aborted && aborted.reason === SHUTDOWN) return handBack(job, token)
+      if (signal.aborted) throw error
       if (error instanceof StemError && error.code === 'store') return postpone(job, error, token)
       if (error instanceof BusyHostError && mayAwaitHost(job, error)) return awaitHost(job, error, token)
       throw withinDeadline(toQueueError(error), job)
@@ -92,23 +85,13 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
 
   const leftMs = ({ data }: StoredStem): number => deadlineOf(data.receivedAt) - now()
 
-  // A job of an older version, which knows no time, has a deadline too where nothing else would end its wait.
-  const mayAwaitHost = ({ data, timestamp }: StoredStem, { reason }: BusyHostError): boolean =>
-    reason === 'pause' || deadlineOf(data.receivedAt ?? new Date(timestamp).toISOString()) > now()
+  const mayAwaitHost = (job: StoredStem, { reason }: BusyHostError): boolean => reason === 'pause' || leftMs(job) > 0
 
   // What the provider has deleted comes back by no patience.
   const withinDeadline = (error: Error, job: Job<StemJob, StemResult>): Error => {
     if (!(error instanceof RetryableError) || leftMs(job) > 0) return error
     const reason = readFailure(error.message).message
     return toQueueError(new StemError('gone', 'never', `${reason} ${TOO_LATE}`))
-  }
-
-  // Handed back, not failed: the next worker starts at once and no attempt is spent.
-  const handBack = async (job: Job, token?: string): Promise<never> => {
-    await job.moveToWait(token)
-    // BullMQ wakes no idle worker for a job with a priority that is moved back, but for one that is given a priority.
-    if (job.priority > 0) await job.changePriority({ priority: job.priority }).catch(() => {})
-    throw new WaitingError()
   }
 
   const busyBackoffMs = (job: StoredStem, retryAfterMs?: number): number =>
@@ -136,35 +119,26 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
     throw new DelayedError()
   }
 
-  const worker = new Worker<StemJob, StemResult>(
-    QUEUES.stems,
-    // BullMQ passes the signal only to a function that declares three parameters.
-    (job, token, signal) => attempt(job, token, signal),
-    {
-      ...sharedWorkerOptions,
+  const { worker, close } = createConsumer<StemJob, StemResult>({
+    ...{ redis, prefix, log },
+    queue: QUEUES.stems,
+    process: attempt,
+    options: {
       ...keepStems(),
       ...telling(options.telemetry),
-      connection: redis,
-      prefix,
       autorun: !options.startsPaused,
       concurrency: options.concurrency,
       settings: {
         backoffStrategy: (made, _type, error, job) => {
           const retryAfterMs = error instanceof RetryableError ? error.retryAfterMs : undefined
           const waitMs = backoffMs(made, options.backoffMs, LONGEST_BACKOFF_MS, retryAfterMs)
-          return job ? (waitBefore(waitMs, leftMs(job as Job<StemJob, StemResult>)) ?? 0) : waitMs
+          return job ? (waitBefore(waitMs, leftMs(job as StoredStem)) ?? 0) : waitMs
         },
       },
     },
-  )
-  worker.on('error', (error) => log.debug({ error: error.message }, 'stems.worker_error'))
-  // Another worker may hold the stem by now. Two at work waste a download; the store keeps them from harming it.
-  worker.on('lockRenewalFailed', (ids) => {
-    for (const id of ids) worker.cancelJob(id, 'lock lost')
   })
   for (const event of ['active', 'completed', 'failed'] as const) worker.on(event, onActivity)
   const queue = limitOverAllWorkers(options)
-  const bounded = forgetSurplus(queue).catch((error: Error) => log.warn({ error: error.message }, 'stems.not_bounded'))
 
   return {
     /** Takes no new work; what runs goes on. */
@@ -176,18 +150,13 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
      * and handed back. Safe to call twice.
      */
     close: async (drainMs: number) => {
-      leaving = true
-      const timer = setTimeout(() => worker.cancelAllJobs(SHUTDOWN), drainMs)
-      await worker.close()
-      clearTimeout(timer)
+      await close(drainMs)
       await queue.close()
     },
   }
 }
 
 type StoredStem = Job<StemJob, StemResult>
-
-const SHUTDOWN = 'shutdown'
 
 const TOO_LATE = `The ${KEPT_DAYS} days for which the provider keeps files are over, so that it is not tried again.`
 
@@ -205,17 +174,6 @@ const limitOverAllWorkers = ({ redis, prefix, globalConcurrency, log }: StemsWor
   const set = globalConcurrency ? queue.setGlobalConcurrency(globalConcurrency) : queue.removeGlobalConcurrency()
   set.catch((error: Error) => log.warn({ error: error.message }, 'stems.global_concurrency_not_set'))
   return queue
-}
-
-// Where a version that remembered more of them was at work, the first stem that ends would take all that are too many away in
-// one script: of 190,000 Redis had for seconds, and answered nobody.
-const forgetSurplus = async (queue: Queue): Promise<void> => {
-  for (;;) {
-    const surplus = (await queue.getCompletedCount()) - KEPT_SAVED
-    if (surplus <= 0) return
-    const forgotten = await queue.clean(0, Math.min(surplus, FORGOTTEN_AT_ONCE))
-    if (forgotten.length === 0) return // what ended by a clock that goes ahead is left for later
-  }
 }
 
 // Progress is for eyes: at most twice a second, none of what is there at once, and a Redis that is away must not fail the download.

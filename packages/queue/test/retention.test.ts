@@ -4,8 +4,7 @@ import { Redis } from 'ioredis'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { separationJobOptions, stemJobOptions } from '../src/jobs.ts'
-import { KEPT_SAVED, keepNotifications, keepSeparations, keepStems } from '../src/retention.ts'
-import { createStemsWorker } from '../src/stems-worker.ts'
+import { keepNotifications, keepSeparations, keepStems } from '../src/retention.ts'
 
 const DAY_S = 86_400
 
@@ -52,38 +51,6 @@ test('saved stems are remembered for a day, failed ones for a week', async () =>
 
 test('of saved stems as many are remembered as somebody may look at, of failed ones all that may be driven again', () => {
   expect(keepStems()).toMatchObject({ removeOnComplete: { count: 10_000 }, removeOnFail: { count: 200_000 } })
-})
-
-test('saved stems that an older version kept are forgotten before another ends, the oldest first', async () => {
-  const prefix = `test-${randomUUID()}`
-  const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null })
-  const queue = new Queue('stems', { connection: redis, prefix })
-  const now = Date.now()
-  const old = Array.from({ length: KEPT_SAVED + 1200 }, (_, index) => [now - 100_000 + index, `old-${index}`])
-  await redis.zadd(queue.toKey('completed'), ...old.flat())
-  await queue.add('stem', { taskId: 'task-1', stem: 'vocal', url: 'https://far.side/x.mp3' }, { jobId: 'next' })
-  const before: number[] = []
-  const worker = createStemsWorker({
-    redis,
-    prefix,
-    concurrency: 1,
-    globalConcurrency: undefined,
-    backoffMs: 1,
-    save: async ({ url }) => {
-      before.push(await queue.getCompletedCount())
-      const saved = { file: 'x.mp3', bytes: 1, sha256: 'a'.repeat(64), content_type: 'audio/mpeg' }
-      return { status: 'saved', ...saved, source_url: url, saved_at: new Date().toISOString() }
-    },
-    log: { debug: () => {}, info: () => {}, warn: () => {} },
-  })
-  onTestFinished(async () => {
-    await worker.close(0)
-    await queue.close()
-    redis.disconnect()
-  })
-  await waitFor('it has ended', async () => (await queue.getJobState('next')) === 'completed')
-  expect(before).toEqual([KEPT_SAVED])
-  expect(await redis.zrange(queue.toKey('completed'), '0', '0')).toEqual(['old-1201'])
 })
 
 test('where nobody says otherwise, separations and notifications are remembered for 30 days', () => {

@@ -33,9 +33,10 @@ test('what opens a link is not to be seen, where it leads is, and another proces
   expect(sealed.stems[0]?.url).toMatch(/^https:\/\/cdn\.example\/a%20b\.mp3\?sealed=[\w-]+$/)
   expect(await worker.open(sealed)).toEqual(separation)
   const { url, otherUrls } = sealed.stems[0] as { url: string; otherUrls: string[] }
-  expect(await worker.openStem({ taskId: 'task-1', stem: 'vocal', url, otherUrls })).toEqual({
+  expect(await worker.openStem({ taskId: 'task-1', stem: 'vocal', url, otherUrls, receivedAt: '' })).toEqual({
     taskId: 'task-1',
     stem: 'vocal',
+    receivedAt: '',
     url: SECRET,
     otherUrls: [PLAIN, `${PLAIN}?k=hunter2`],
   })
@@ -67,7 +68,7 @@ test('when Redis has lost the key, the stem says so and the separation goes on',
   const sealed = await ingress.seal(separationOf(SECRET))
   await redis.set(`${prefix}:seal-key`, Buffer.alloc(32, 7).toString('base64url'))
   expect(await worker.open(sealed)).toEqual(sealed)
-  const job = { taskId: 'task-1', stem: 'vocal', url: sealed.stems[0]?.url as string }
+  const job = { taskId: 'task-1', stem: 'vocal', url: sealed.stems[0]?.url as string, receivedAt: '' }
   await expect(worker.openStem(job)).rejects.toMatchObject({ code: 'gone', message: expect.stringContaining('lost') })
   expect(await worker.openStem({ ...job, otherUrls: [PLAIN] })).toEqual({ ...job, url: PLAIN })
 })

@@ -13,7 +13,7 @@ const DEADLINE = Date.parse('2026-01-15T00:00:00.000Z')
 const HOUR = 3600_000
 
 /** A worker whose clock stands still at a time before the deadline, and whose far side always fails. */
-const startAt = async (leftMs: number, failure: Error, { isOld = false } = {}) => {
+const startAt = async (leftMs: number, failure: Error) => {
   const redis = connectPatiently({ url: inject('redisUrl') }, SILENT)
   const prefix = `test-${randomUUID()}`
   const queue = new Queue<StemJob>(QUEUES.stems, { connection: redis, prefix })
@@ -36,11 +36,11 @@ const startAt = async (leftMs: number, failure: Error, { isOld = false } = {}) =
     await queue.close()
     disconnect(redis)
   })
-  const { receivedAt, ...old } = stemJobData(
+  const stem = stemJobData(
     { taskId: 'task-1', receivedAt: RECEIVED },
     { name: 'vocal', url: 'https://far.side/v.mp3' },
   ) as StemJob
-  const { id } = await queue.add('stem', isOld ? old : { ...old, receivedAt: receivedAt as string }, stemJobOptions(10))
+  const { id } = await queue.add('stem', stem, stemJobOptions(10))
   const job = async (): Promise<Job<StemJob>> => (await queue.getJob(id as string)) as Job<StemJob>
   const endsAs = async (state: string) => {
     await waitFor(`it is ${state}`, async () => (await (await job()).getState()) === state)
@@ -101,10 +101,5 @@ test('a host that may be asked again soon is asked no sooner than after the own 
 
 test('a disk that is full is waited for after the deadline too', async () => {
   const { endsAs } = await startAt(-HOUR, new StemError('store', 'later', 'the disk is full.'))
-  await endsAs('delayed')
-})
-
-test('a job of an older version, which knows no time, has no deadline', async () => {
-  const { endsAs } = await startAt(-HOUR, busy(), { isOld: true })
   await endsAs('delayed')
 })

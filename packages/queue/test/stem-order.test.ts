@@ -16,7 +16,7 @@ const startTaking = async (jobs: { stem: string; priority: number }[], failures:
   const prefix = `test-${randomUUID()}`
   const queue = new Queue<StemJob>(QUEUES.stems, { connection: redis, prefix })
   for (const { stem, priority } of jobs) {
-    const data = { taskId: 'task-1', stem, url: 'https://far.side/x.mp3' }
+    const data = { taskId: 'task-1', stem, url: 'https://far.side/x.mp3', receivedAt: new Date().toISOString() }
     await queue.add('stem', data, { ...stemJobOptions(10), jobId: `sep_task-1.1.${stem}`, priority })
   }
   const taken: string[] = []
