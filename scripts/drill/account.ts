@@ -71,7 +71,7 @@ const readTask = async (store: string, taskId: string): Promise<StoredTask> => {
   const folder = join(store, taskId)
   const files: StoredTask['files'] = new Map()
   for (const name of await entriesOf(folder)) {
-    if (name === 'manifest.json' || name.endsWith('.peaks.json') || name.endsWith('.part')) continue
+    if (['manifest.json', 'analysis.json'].includes(name) || /\.(peaks\.json|part)$/.test(name)) continue
     const body = await readFile(join(folder, name))
     files.set(name, { bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') })
   }

@@ -110,7 +110,7 @@ export const assertAllSaved = async (
     assert.equal(files[saved.file], sha256Of(link), `${stem}: what the file is`)
   }
   const published = Object.keys(files)
-  const names = ['manifest.json', ...links.flatMap(([stem]) => [`${stem}.mp3`, `${stem}.peaks.json`])]
+  const names = ['manifest.json', 'analysis.json', ...links.flatMap(([stem]) => [`${stem}.mp3`, `${stem}.peaks.json`])]
   const others = published.filter((name) => !names.includes(name))
-  assert.deepEqual(others, [], 'no name but those of the stems, their peaks and the manifest')
+  assert.deepEqual(others, [], 'no name but those of the stems, their peaks, the manifest and the analysis')
 }

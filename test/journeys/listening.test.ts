@@ -230,7 +230,7 @@ inBrowser('a stem that the browser cannot decode is named, and the others are he
 inBrowser('all stems come as one ZIP, and the manifest into the clipboard', async () => {
   const { system, board, page } = await start()
   await system.post(callback(system, 'song-1'))
-  const manifest = await system.finished('song-1', ({ stems }) => Object.values(stems).every((stem) => 'audio' in stem))
+  await system.analyzed('song-1')
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: board.url })
   await page.goto(`${board.url}/separations/song-1`)
   const [download] = await Promise.all([
@@ -244,7 +244,9 @@ inBrowser('all stems come as one ZIP, and the manifest into the clipboard', asyn
   )
   await page.getByRole('button', { name: 'Copy the manifest' }).click()
   await page.getByRole('button', { name: 'Copied' }).waitFor()
-  expect(JSON.parse((await page.evaluate('navigator.clipboard.readText()')) as string)).toEqual(manifest)
+  expect(JSON.parse((await page.evaluate('navigator.clipboard.readText()')) as string)).toEqual(
+    await system.manifest('song-1'),
+  )
 })
 
 inBrowser('a separation that lacks a stem says why, and its button brings it home while somebody looks', async () => {
@@ -271,7 +273,7 @@ inBrowser('markup in a message and in the name of a stem stays text, in the list
   const { system, board, page, seen, listener } = await start()
   const more = { [`${HOSTILE}_url`]: system.provider.url + fileOf('drums'), '"\'><b>_url': '' }
   await system.post({ ...callback(system, 'song-1', ['vocal'], more, HOSTILE), code: 206 })
-  await system.finished('song-1', ({ stems }) => Object.values(stems).some((stem) => 'audio' in stem))
+  await system.analyzed('song-1')
   for (const path of ['/', '/separations/song-1']) {
     await page.goto(board.url + path)
     await page.getByText(`The provider said: 206 ${HOSTILE}`).waitFor()
@@ -293,7 +295,7 @@ inBrowser('the pages of the board keep to WCAG AA, in light and dark, on a desk 
   const { system, board, browser } = await start()
   system.provider.alwaysBehave(fileOf('bass'), { kind: 'answer', status: 404 })
   await system.post(callback(system, 'song-1', STEMS, { fx_url: '' }))
-  await system.finished('song-1', ({ stems }) => 'audio' in (stems.vocal ?? {}))
+  await system.analyzed('song-1')
   await system.post({ code: 500, msg: 'no luck', data: { task_id: 'song-2', vocal_separation_info: null } })
   await system.post({ code: 200, msg: '', data: { task_id: 'odd', vocal_separation_info: { vocal_url: 7 } } })
   for (const colorScheme of ['light', 'dark'] as const) {

@@ -81,18 +81,18 @@ test('a separation is brought home to a bucket, and the board serves it from the
   for (const { folder } of started) expect(await readdir(folder)).toEqual([])
 })
 
-test('waveforms lie in the bucket too, and the board serves them', async () => {
+test('waveforms and audio facts are stored in the bucket too, and the board serves them', async () => {
   const { post, provider, store, addBoard } = await startOnBucket({ workers: 1, worker: { ANALYZE_STEMS: 'true' } })
   const vocal_separation_info = { vocal_url: `${provider.url}/s/x_Vocals.mp3` }
   await post({ code: 200, msg: 'ok', data: { task_id: 'heard', vocal_separation_info } })
-  const audio = await waitFor('the manifest knows its audio', async () => {
-    const vocal = (await store.readManifest('heard'))?.stems.vocal
-    return vocal?.status === 'saved' ? vocal.audio : undefined
-  })
-  expect(audio).toMatchObject({ duration_seconds: 3, loudness_lufs: -16.2 })
+  const analysis = await waitFor('the analysis of its stem', () => store.readAnalysis('heard'))
+  expect(analysis.stems.vocal?.audio).toMatchObject({ duration_seconds: 3, loudness_lufs: -16.2 })
   const board = await addBoard()
   const served = await board.ask('/files/heard/vocal.peaks.json')
-  expect(served).toEqual({ status: 200, body: await store.readAnalysis('heard', 'vocal') })
+  expect(served).toEqual({ status: 200, body: await store.readPeaks('heard', 'vocal') })
+  expect(await board.ask('/files/heard/analysis.json')).toEqual({ status: 200, body: analysis })
+  const { body } = await board.ask('/api/separations/heard')
+  expect(body.manifest.stems.vocal.audio).toEqual(analysis.stems.vocal?.audio)
 })
 
 test('a stem whose worker died with its machine is brought home by another, which starts it afresh', async () => {

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Manifest, manifestSchema } from '@stems/domain/manifest'
+import { type ManifestWithAudio, separationAnalysisSchema, withAnalysis } from '@stems/domain/separation-analysis'
 import { Queue } from 'bullmq'
 import { inject, onTestFinished } from 'vitest'
 import { type StandInProvider, startStandInProvider } from '../stand-in/provider.ts'
@@ -43,6 +44,8 @@ export type System = {
   /** Waits for the manifest of a task. */
   finished: (taskId: string, matches?: (manifest: Manifest) => boolean) => Promise<Manifest>
   manifest: (taskId: string) => Promise<Manifest | undefined>
+  /** Waits for the manifest of a task, joined with its analysis, until each saved stem has audio facts or `matches` says so. */
+  analyzed: (taskId: string, matches?: (manifest: ManifestWithAudio) => boolean) => Promise<ManifestWithAudio>
   /** The sha256 of a file in the store. */
   sha256: (taskId: string, file: string) => Promise<string>
   /** All files of the store, relative to it. */
@@ -61,6 +64,9 @@ export type Board = App & {
 export type BoardAnswer = any
 
 export type PostOptions = { path?: string; headers?: Record<string, string> }
+
+const hasAllFacts = ({ stems }: ManifestWithAudio): boolean =>
+  Object.values(stems).every((stem) => stem.status !== 'saved' || stem.audio !== undefined)
 
 /** Starts a whole system for one test; it ends with the test. */
 export const startSystem = async (options: SystemOptions = {}): Promise<System> => {
@@ -117,9 +123,15 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
     ...Array.from({ length: options.workers ?? 1 }, () => addWorker()),
   ])
 
-  const manifest = async (taskId: string) => {
-    const text = await readFile(join(folder, taskId, 'manifest.json'), 'utf8').catch(() => undefined)
-    return text === undefined ? undefined : manifestSchema.parse(JSON.parse(text))
+  const readJson = async (taskId: string, file: string): Promise<unknown> => {
+    const text = await readFile(join(folder, taskId, file), 'utf8').catch(() => undefined)
+    return text === undefined ? undefined : JSON.parse(text)
+  }
+  const manifest = async (taskId: string) => manifestSchema.optional().parse(await readJson(taskId, 'manifest.json'))
+  const joined = async (taskId: string) => {
+    const found = await manifest(taskId)
+    const analysis = separationAnalysisSchema.optional().parse(await readJson(taskId, 'analysis.json'))
+    return found && withAnalysis(found, analysis)
   }
   return {
     ingress,
@@ -138,6 +150,11 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
     finished: (taskId, matches = () => true) =>
       waitFor(`the manifest of ${taskId}`, async () => {
         const found = await manifest(taskId)
+        return found && matches(found) ? found : undefined
+      }),
+    analyzed: (taskId, matches = hasAllFacts) =>
+      waitFor(`the audio facts of ${taskId}`, async () => {
+        const found = await joined(taskId)
         return found && matches(found) ? found : undefined
       }),
     sha256: async (taskId, file) => {

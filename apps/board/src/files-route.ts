@@ -15,7 +15,7 @@ const content = (description: string) => ({
 })
 
 const schema = {
-  summary: 'A stem, its waveform or a manifest',
+  summary: 'A stem, its waveform, a manifest or an analysis',
   description:
     'Takes `Range: bytes=…` for one range, `If-Range` and `If-None-Match` with the `ETag` of an earlier answer. Problems ' +
     'are pages for a login and application/problem+json for a key.',
@@ -30,7 +30,7 @@ const schema = {
   },
 }
 
-/** Adds `/files/<task_id>/<file>`: stems, their analyses and manifests as they lie in the store. The store refuses every other name. */
+/** Adds `/files/<task_id>/<file>`: stems, their peaks, manifests and analyses as the store has them. The store refuses every other name. */
 export const addFilesRoute = (app: DocumentedApp, store: StemStore): void => {
   app.route({
     method: ['GET', 'HEAD'],

@@ -1,4 +1,5 @@
 import type { Manifest } from '@stems/domain/manifest'
+import type { ManifestWithAudio } from '@stems/domain/separation-analysis'
 import { taskIdSchema } from '@stems/domain/task-id'
 import type { ListedStatus } from '@stems/queue/library-index'
 import type { LibraryItem, LibraryPlace } from '@stems/queue/library-pages'
@@ -7,10 +8,11 @@ import type { StemProgress as JobProgress, ProgressReader } from '@stems/queue/p
 import { QueueAwayError } from '@stems/queue/queue-away-error'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
+import { joinAnalysis } from './join-analysis.ts'
 import { createReadCache } from './read-cache.ts'
 import type { LibraryEntry, LibraryStem, StemProgress, WholeSeparation } from './separation-schemas.ts'
 
-type ManifestStem = Manifest['stems'][string]
+type ManifestStem = ManifestWithAudio['stems'][string]
 
 /** An entry of the list; `progress` is empty unless it runs. */
 export type ShownEntry = LibraryEntry & { progress: Record<string, StemProgress> }
@@ -36,6 +38,8 @@ export type LibraryPage = {
 /** A step of a walk through all separations; `next_cursor` is null when all were shown. */
 export type LibraryStep = { separations: LibraryEntry[]; next_cursor: string | null }
 
+type ReadManifest = (taskId: string) => Promise<ManifestWithAudio | undefined>
+
 export type LibraryOptions = {
   listing: Pick<Listing, 'page' | 'walk' | 'find' | 'count' | 'isComplete' | 'changedAt'>
   progress: Pick<ProgressReader, 'read'>
@@ -58,6 +62,11 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
       return undefined
     })
 
+  const readWithAudio: ReadManifest = async (taskId) => {
+    const manifest = await readManifest(taskId)
+    return manifest && joinAnalysis(manifest, store, log)
+  }
+
   const readProgress = (taskId: string): Promise<JobProgress[]> =>
     progress.read(taskId).then(
       (stems) => stems ?? [],
@@ -67,26 +76,29 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
     )
 
   // Of one that has ended its manifest says all, of any other its job does.
-  const readEntry = async ({ taskId, status }: LibraryItem): Promise<ShownEntry | undefined> => {
-    const ended = isRunning({ status }) ? undefined : await readManifest(taskId)
+  const readEntry = async ({ taskId, status }: LibraryItem, read: ReadManifest): Promise<ShownEntry | undefined> => {
+    const ended = isRunning({ status }) ? undefined : await read(taskId)
     if (ended) return { ...toForgottenEntry(ended), progress: {} }
     const listed = await listing.find(taskId)
     const stems = listed && isRunning(listed) ? await readProgress(taskId) : []
-    const manifest = await readManifest(taskId) // last, so that no separation has ended without one
+    const manifest = await read(taskId) // last, so that no separation has ended without one
     const entry = listed ? toEntry(listed, manifest) : manifest && toForgottenEntry(manifest)
     return entry && { ...entry, progress: toProgress(stems) }
   }
+
+  // The pages of the list show no audio facts, so they do not read them.
+  const readListed = (item: LibraryItem): Promise<ShownEntry | undefined> => readEntry(item, readManifest)
 
   const find = async (taskId: string): Promise<WholeSeparation | undefined> => {
     if (!taskIdSchema.safeParse(taskId).success) return undefined
     const listed = await listing.find(taskId)
     const stems = listed ? await readProgress(taskId) : []
-    const manifest = await readManifest(taskId) // last, so that no separation has ended without one
+    const manifest = await readWithAudio(taskId) // last, so that no separation has ended without one
     const entry = listed ? toEntry(listed, manifest) : manifest && toForgottenEntry(manifest)
     return entry && { ...entry, progress: toProgress(stems), manifest: manifest ?? null }
   }
 
-  const readPage = async (view: LibraryView, read: typeof readEntry): Promise<LibraryPage> => {
+  const readPage = async (view: LibraryView, read: typeof readListed): Promise<LibraryPage> => {
     const [{ items, more }, counts, isComplete] = await Promise.all([
       listing.page({ ...view, limit: PAGE_LENGTH }),
       listing.count(),
@@ -123,14 +135,14 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
      *
      * @throws {QueueAwayError}
      */
-    page: (view: LibraryView): Promise<LibraryPage> => readPage(view, readEntry),
+    page: (view: LibraryView): Promise<LibraryPage> => readPage(view, readListed),
     /**
      * The same for those who look again and again: what has ended and did not change since is not read once more.
      *
      * @throws {QueueAwayError}
      */
     pageAgain: (view: LibraryView): Promise<LibraryPage> =>
-      readPage(view, (item) => entries.read(item.taskId, item.changedAt, () => readEntry(item), hasEnded)),
+      readPage(view, (item) => entries.read(item.taskId, item.changedAt, () => readListed(item), hasEnded)),
     /**
      * A step of a walk through all separations, or all of a status, newest first.
      *
@@ -139,7 +151,7 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
      */
     walk: async (status: ListedStatus | undefined, cursor: string | undefined, limit: number): Promise<LibraryStep> => {
       const { items, next } = await listing.walk(status, cursor, limit)
-      const entries = await Promise.all(items.map(readEntry))
+      const entries = await Promise.all(items.map((item) => readEntry(item, readWithAudio)))
       const fitting = entries
         .filter((entry) => entry !== undefined)
         .filter((entry) => status === undefined || entry.status === status)
@@ -171,7 +183,7 @@ const withFirst = (entries: ShownEntry[], first: ShownEntry | undefined): ShownE
 export const isRunning = ({ status }: { status: ListedStatus }): boolean =>
   status === 'expected' || status === 'waiting' || status === 'downloading'
 
-const toEntry = (listed: ListedSeparation, manifest: Manifest | undefined): LibraryEntry => {
+const toEntry = (listed: ListedSeparation, manifest: ManifestWithAudio | undefined): LibraryEntry => {
   const { separation } = listed
   const running = isRunning(listed)
   const problem = listed.problem ?? (running || manifest ? null : 'its manifest.json is missing or cannot be read')
@@ -192,7 +204,7 @@ const toEntry = (listed: ListedSeparation, manifest: Manifest | undefined): Libr
 }
 
 // Only the store remembers it.
-const toForgottenEntry = (manifest: Manifest): LibraryEntry => {
+const toForgottenEntry = (manifest: ManifestWithAudio): LibraryEntry => {
   const { task_id, status, type, code, msg, received_at, finished_at } = manifest
   const total = Object.values(manifest.stems).filter((stem) => stem.status !== 'empty').length
   return {
@@ -204,11 +216,14 @@ const toForgottenEntry = (manifest: Manifest): LibraryEntry => {
   }
 }
 
-const endedStems = (taskId: string, manifest: Manifest | undefined): Record<string, LibraryStem> =>
+const endedStems = (taskId: string, manifest: ManifestWithAudio | undefined): Record<string, LibraryStem> =>
   Object.fromEntries(Object.entries(manifest?.stems ?? {}).map(([name, stem]) => [name, withHref(taskId, stem)]))
 
 // A separation that is driven again may have files already; they can be opened all the while.
-const runningStems = ({ separation }: ListedSeparation, manifest: Manifest | undefined): Record<string, LibraryStem> =>
+const runningStems = (
+  { separation }: ListedSeparation,
+  manifest: ManifestWithAudio | undefined,
+): Record<string, LibraryStem> =>
   Object.fromEntries(
     separation.stems.map(({ name, url }): [string, LibraryStem] => {
       const before = manifest?.stems[name]

@@ -16,7 +16,7 @@ import type { WholeSeparation } from './separation-schemas.ts'
 export type SeparationRouteOptions = {
   streams: EventStreams
   library: Pick<Library, 'find' | 'changedAt'>
-  store: Pick<StemStore, 'readAnalysis'>
+  store: Pick<StemStore, 'readPeaks'>
   quarantine: Pick<QuarantineDesk, 'count'>
   log: Log
 }
@@ -27,15 +27,15 @@ export const addSeparationRoute = (
   { streams, library, store, quarantine, log }: SeparationRouteOptions,
 ): void => {
   // A stem that was fetched again has other bytes than those that were analysed.
-  const readAnalyses = async ({ task_id, stems }: WholeSeparation): Promise<Map<string, StemAnalysis>> => {
+  const readPeaks = async ({ task_id, stems }: WholeSeparation): Promise<Map<string, StemAnalysis>> => {
     const saved = Object.entries(stems).flatMap(([name, stem]) => (stem.status === 'saved' ? [{ name, stem }] : []))
     const found = await Promise.all(
       saved.map(async ({ name, stem }) => {
-        const analysis = await store.readAnalysis(task_id, name).catch((error: Error) => {
-          log.warn({ taskId: task_id, stem: name, error: error.message }, 'analysis.unreadable')
+        const peaks = await store.readPeaks(task_id, name).catch((error: Error) => {
+          log.warn({ taskId: task_id, stem: name, error: error.message }, 'peaks.unreadable')
           return undefined
         })
-        return analysis?.stemkeeper.sha256 === stem.sha256 ? [[name, analysis] as const] : []
+        return peaks?.stemkeeper.sha256 === stem.sha256 ? [[name, peaks] as const] : []
       }),
     )
     return new Map(found.flat())
@@ -43,7 +43,7 @@ export const addSeparationRoute = (
 
   const readView = async (taskId: string): Promise<SeparationView | undefined> => {
     const separation = await library.find(taskId)
-    return separation && { separation, analyses: await readAnalyses(separation) }
+    return separation && { separation, peaks: await readPeaks(separation) }
   }
 
   // What has ended changes only when the index says so, and each request to a bucket costs money.

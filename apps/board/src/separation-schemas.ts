@@ -1,4 +1,5 @@
-import { failedStemSchema, manifestSchema, savedStemSchema } from '@stems/domain/manifest'
+import { emptyStemSchema, failedStemSchema, manifestSchema } from '@stems/domain/manifest'
+import { manifestWithAudioSchema, savedStemWithAudioSchema } from '@stems/domain/separation-analysis'
 import { LISTED_STATUSES } from '@stems/queue/library-index'
 import { z } from 'zod'
 
@@ -11,9 +12,9 @@ export const statusSchema = z
 
 /** A stem of a separation; `pending` while it is not known how it ends, `href` where it can be opened. */
 export const stemSchema = z.union([
-  savedStemSchema.extend({ href: z.string().describe('Where the file can be fetched') }),
+  savedStemWithAudioSchema.extend({ href: z.string().describe('Where the file can be fetched') }),
   failedStemSchema,
-  z.object({ status: z.literal('empty') }).describe('The provider named it and gave no link'),
+  emptyStemSchema.describe('The provider named it and gave no link'),
   z.object({ status: z.literal('pending') }),
 ])
 
@@ -49,7 +50,9 @@ export const separationSchema = separationEntrySchema.extend({
   progress: z
     .record(z.string(), progressSchema)
     .describe('Of each stem that has a link; empty once the queue has forgotten the separation'),
-  manifest: manifestSchema.nullable().describe('manifest.json, once it is there'),
+  manifest: manifestWithAudioSchema
+    .nullable()
+    .describe('manifest.json, once it is there, joined with the audio facts of analysis.json'),
 })
 
 /** Of each stem how it stands, for the events. */

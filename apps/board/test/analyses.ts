@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { AudioFacts } from '@stems/domain/audio-facts'
-import type { StemAnalysis } from '@stems/domain/stem-analysis'
+import { buildAnalysis } from '@stems/domain/separation-analysis'
+import type { StemAnalysis, StemFacts } from '@stems/domain/stem-analysis'
+import type { StemStore } from '@stems/store/stem-store'
 
-/** What could have been found in bytes: a waveform that swells and ebbs. */
-export const analysisOf = (bytes: Buffer, audio: AudioFacts | undefined, problem?: string): StemAnalysis => {
+/** The peaks that bytes could have: a waveform that swells and ebbs. */
+export const peaksOf = (bytes: Buffer, audio: AudioFacts | undefined, problem?: string): StemAnalysis => {
   const length = audio ? 1500 : 0
   const point = (n: number) => Math.round(100 * Math.abs(Math.sin(n / 40)))
   return {
@@ -21,4 +23,13 @@ export const analysisOf = (bytes: Buffer, audio: AudioFacts | undefined, problem
       ...(problem !== undefined && { problem }),
     },
   }
+}
+
+const factsOf = ({ stemkeeper: { version: _ofPeaks, ...facts } }: StemAnalysis): StemFacts => facts
+
+/** Writes peaks and the analysis of a separation, as a worker does. */
+export const writeAnalyses = async (store: StemStore, taskId: string, stems: Record<string, StemAnalysis>) => {
+  for (const [stem, peaks] of Object.entries(stems)) await store.writePeaks(taskId, stem, peaks)
+  const facts = new Map(Object.entries(stems).map(([stem, peaks]) => [stem, factsOf(peaks)]))
+  await store.writeAnalysis(taskId, buildAnalysis(taskId, facts, new Date().toISOString()))
 }

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { StemError } from '@stems/domain/errors'
 import { ProviderApiError } from '@stems/provider/api-error'
 import type { PurchaseAnswer } from '@stems/queue/purchases'
@@ -5,9 +7,10 @@ import { expect, inject, test } from 'vitest'
 import { startRedisServer } from '../../../test/support/redis-server.ts'
 import type { Purchase } from '../src/register-route.ts'
 import type { WholeSeparation } from '../src/separation-schemas.ts'
+import { peaksOf, writeAnalyses } from './analyses.ts'
 import { expectDocumented } from './matches-document.ts'
 import { API_KEY, authorizationOf, LOGIN, startBoard, type TestBoard } from './start-board.ts'
-import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
+import { separationOf, startSubmitter, startWorker, stemBytes } from './start-worker.ts'
 
 const redisUrl = inject('redisUrl')
 
@@ -69,6 +72,56 @@ test('a separation has one shape while it is expected, waits, runs and has ended
   await board.queues.separations.remove('sep_waiting')
   expect(await look('waiting')).toEqual({ ...(ended as object), progress: {} }) // only the store remembers it
   expect(shapes.size).toBe(1)
+})
+
+test('audio facts are joined when a separation is read, alone and in the list', async () => {
+  const board = await startBoard(redisUrl)
+  startWorker(board, redisUrl)
+  await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:', drums: 'ok:', bass: 'ok:', fx: null }))
+  const look = async () =>
+    (await expectDocumented(board, ONE, await board.get('/api/separations/task-1'))) as WholeSeparation
+  await expect.poll(look).toMatchObject({ status: 'complete' })
+  const before = await look()
+  expect(JSON.stringify(before)).not.toMatch(/"audio"|lengths_differ/)
+
+  const [vocal, drums] = [{ duration_seconds: 3, silent: true as const }, { duration_seconds: 5 }]
+  await writeAnalyses(board.store, 'task-1', {
+    vocal: peaksOf(stemBytes('vocal'), vocal),
+    drums: peaksOf(stemBytes('drums'), drums),
+    bass: peaksOf(stemBytes('bytes that were replaced since'), { duration_seconds: 9 }),
+  })
+
+  const stored = await board.store.readManifest('task-1')
+  const manifestStems = {
+    ...stored?.stems,
+    vocal: { ...stored?.stems.vocal, audio: vocal },
+    drums: { ...stored?.stems.drums, audio: drums },
+  }
+  const stems = {
+    ...before.stems,
+    vocal: { ...before.stems.vocal, audio: vocal },
+    drums: { ...before.stems.drums, audio: drums },
+  }
+  const manifest = { ...stored, lengths_differ: true, stems: manifestStems }
+  expect(await look()).toEqual({ ...before, stems, manifest })
+  const list = await expectDocumented(board, LIST, await board.get('/api/separations'))
+  expect(list).toMatchObject({ separations: [{ task_id: 'task-1', stems }] })
+  const file = await (await board.get('/files/task-1/analysis.json')).json()
+  expect(file).toEqual(await board.store.readAnalysis('task-1'))
+
+  await board.queues.separations.remove('sep_task-1') // only the store remembers it
+  expect(await look()).toEqual({ ...before, stems, manifest, progress: {} })
+})
+
+test('an analysis that cannot be read hides nothing else', async () => {
+  const board = await startBoard(redisUrl)
+  startWorker(board, redisUrl)
+  await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:' }))
+  await expect.poll(() => find(board, 'task-1')).toMatchObject({ status: 'complete' })
+  const before = await find(board, 'task-1')
+  await mkdir(join(board.root, 'task-1', 'analysis.json'))
+  expect(await find(board, 'task-1')).toEqual(before)
+  expect(board.logged()).toContain('analysis.unreadable')
 })
 
 test('the list is walked through by its cursor, and by a status', async () => {

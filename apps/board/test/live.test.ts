@@ -1,7 +1,8 @@
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { startRedisServer } from '../../../test/support/redis-server.ts'
+import { peaksOf, writeAnalyses } from './analyses.ts'
 import { authorizationOf, LOGIN, startBoard, type TestBoard, VIEWER } from './start-board.ts'
-import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
+import { separationOf, startSubmitter, startWorker, stemBytes } from './start-worker.ts'
 
 const redisUrl = inject('redisUrl')
 
@@ -69,6 +70,18 @@ test('what has ended is looked at again when it is driven again', async () => {
   await expect.poll(() => shown.get('s-task-1')).toContain('failed: gone: dead')
   await submit(separationOf('task-1', { drums: 'ok:' }, { receivedAt: new Date(Date.now() + 1000).toISOString() }))
   await expect.poll(() => shown.get('s-task-1')).toContain('>complete</span>')
+})
+
+test('audio facts appear on the page of a separation that has ended, once a worker has written them', async () => {
+  const board = await startBoard(redisUrl)
+  startWorker(board, redisUrl)
+  await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:' }))
+  const { shown } = await follow(board, '/live/separations/task-1')
+  await expect.poll(() => shown.get('stem-vocal')).toContain('not drawn yet')
+  await writeAnalyses(board.store, 'task-1', { vocal: peaksOf(stemBytes('vocal'), { duration_seconds: 225 }) })
+  await board.index.touch('task-1')
+  await expect.poll(() => shown.get('stem-vocal')).toContain('<span class="fact">3:45</span>')
+  expect(shown.get('stem-vocal')).toContain('<svg')
 })
 
 test('a filter holds for what is told too', async () => {

@@ -67,7 +67,7 @@ test('nothing is written by looking: after every GET that there is, Redis and th
 
   const values: Record<string, string[]> = {
     ':taskId': ['task-1', 'task-2', 'odd', 'nobody'],
-    ':file': ['vocal.mp3', 'vocal.peaks.json', 'manifest.json', 'none.mp3'],
+    ':file': ['vocal.mp3', 'vocal.peaks.json', 'manifest.json', 'analysis.json', 'none.mp3'],
     ':queueName': ['separations', 'stems', 'quarantine', 'notifications', 'analyses', 'none'],
     ':jobId': ['sep_task-1', 'sep_task-2', entry?.id ?? '', 'none'],
     '*': ['favicon.ico', 'none.js'],

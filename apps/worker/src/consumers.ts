@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createAmender } from '@stems/queue/amend'
 import { type AnalysesWorkerOptions, createAnalysesWorker } from '@stems/queue/analyses-worker'
 import { createQueueCounter } from '@stems/queue/counts'
 import { createLibraryIndex } from '@stems/queue/library-index'
@@ -12,7 +11,6 @@ import type { TaskSubmitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import type { Tracing } from '@stems/telemetry/tracing'
-import { createAmendManifest } from './analysis/amend-manifest.ts'
 import { createAnalyseSeparation } from './analysis/analyse-separation.ts'
 import type { AnalysisThread } from './analysis/analysis-thread.ts'
 import { createAtWork } from './at-work.ts'
@@ -87,7 +85,6 @@ export const startConsumers = (options: ConsumersOptions) => {
     begin: store.noteOpen,
     finish: createFinishSeparation({ store, metrics, log }),
     onFinished: notify?.finished,
-    amend: createAmendManifest({ store, log }),
     analyses: options.analysisThread !== undefined,
     onActivity: () => watchdog.busy('separations'),
   })
@@ -151,19 +148,11 @@ const startAnalyses = (
   queue: Omit<AnalysesWorkerOptions, 'analyse'>,
 ) => {
   if (!thread) return undefined
-  const amender = createAmender({ redis, prefix: config.queuePrefix, deadlineMs: SUBMIT_DEADLINE_MS })
-  const worker = createAnalysesWorker({
+  return createAnalysesWorker({
     ...queue,
     analyse: createAnalyseSeparation({
       ...{ store, thread, metrics, log },
-      amend: amender.amend,
       onAnalysed: createLibraryIndex(redis, config.queuePrefix).touch,
     }),
   })
-  return {
-    close: async (): Promise<void> => {
-      await worker.close()
-      await amender.close()
-    },
-  }
 }

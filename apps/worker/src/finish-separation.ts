@@ -2,7 +2,6 @@ import { buildManifest, type Manifest, type StemOutcome } from '@stems/domain/ma
 import type { Separation } from '@stems/domain/separation'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
-import { withKnownFacts } from './analysis/known-facts.ts'
 import type { WorkerMetrics } from './metrics.ts'
 
 export type FinishOptions = { store: StemStore; metrics: WorkerMetrics; log: Log }
@@ -19,13 +18,6 @@ export const createFinishSeparation = ({ store, metrics, log }: FinishOptions) =
     }
   }
 
-  // Nothing waits for what was found out: when it cannot be read, whoever looks at the stems next puts it in.
-  const withFacts = (manifest: Manifest): Promise<Manifest> =>
-    withKnownFacts(store, manifest).catch((error: Error) => {
-      log.warn({ taskId: manifest.task_id, error: error.message }, 'analysis.unreadable')
-      return manifest
-    })
-
   return async (
     separation: Separation,
     outcomes: ReadonlyMap<string, StemOutcome>,
@@ -36,8 +28,7 @@ export const createFinishSeparation = ({ store, metrics, log }: FinishOptions) =
     const saysNothing = isRefused || separation.stems.length === 0
     const before = await store.readManifest(taskId)
     if (saysNothing && before && hasSaved(before)) return before.status // who is not believed, or names nothing, takes nothing away from it
-    const built = buildManifest(separation, outcomes, new Date().toISOString())
-    const manifest = before ? await withFacts(built) : built // of a first one nobody can know anything yet
+    const manifest = buildManifest(separation, outcomes, new Date().toISOString())
     await confirmLock() // a worker that was paused must not put an old account over a newer one
     if (isRefused) await removeUnvouched(separation)
     await store.writeManifest(manifest)

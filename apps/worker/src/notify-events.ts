@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto'
-import { type Manifest, type SavedStem, withAudioFacts } from '@stems/domain/manifest'
+import type { Manifest, SavedStem } from '@stems/domain/manifest'
 import type { Notification } from '@stems/queue/notifications'
 
 /**
  * A separation has come to its end, whatever that is; `data` is its manifest. What is written again after a crash is the same
- * event: only the time at which it was written, and what has been found out about its audio meanwhile, may differ. Another run
- * is another event.
+ * event: only the time at which it was written may differ. Another run is another event.
  *
  * @param run of the separation's job
  */
 export const separationFinished = (manifest: Manifest, run: number): Notification => {
-  const { finished_at, ...account } = withAudioFacts(manifest, () => undefined)
+  const { finished_at, ...account } = manifest
   return {
     id: idOf('separation.finished', manifest.task_id, run, account),
     type: 'separation.finished',

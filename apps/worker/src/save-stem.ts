@@ -101,8 +101,7 @@ export const createSaveStem = ({ store, download, hostLimit, freshLink, metrics,
     if (!found) return undefined
     const recorded = (await store.readManifest(taskId))?.stems[stem]
     if (recorded?.status === 'saved' && recorded.file === found.file) {
-      const { audio: _facts, ...saved } = recorded
-      if (recorded.sha256 === found.sha256) return saved // what is known of its audio stands beside it
+      if (recorded.sha256 === found.sha256) return recorded
       log.warn({ taskId, stem, file: found.file }, 'stem.damaged: fetching it again')
       await store.remove(taskId, found.file)
       return undefined

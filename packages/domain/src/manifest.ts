@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { type AudioFacts, audioFactsSchema, doLengthsDiffer } from './audio-facts.ts'
 import { publicLink, redactLinks } from './link.ts'
 import type { Separation } from './separation.ts'
 
@@ -12,8 +11,6 @@ export const savedStemSchema = z.object({
   content_type: z.string(),
   source_url: z.string(),
   saved_at: z.iso.datetime(),
-  /** Left out as long as nobody has looked, and where the bytes told nothing. */
-  audio: audioFactsSchema.optional(),
 })
 
 /** A stem that was given up, with the reason. */
@@ -23,7 +20,8 @@ export const failedStemSchema = z.object({
   error: z.object({ code: z.string(), message: z.string() }),
 })
 
-const emptyStemSchema = z.object({ status: z.literal('empty') })
+/** A stem that the provider named without a link. */
+export const emptyStemSchema = z.object({ status: z.literal('empty') })
 
 /** `manifest.json`, version 1: the account of one separation, written last. */
 export const manifestSchema = z.object({
@@ -35,8 +33,6 @@ export const manifestSchema = z.object({
   msg: z.string(),
   received_at: z.iso.datetime(),
   finished_at: z.iso.datetime(),
-  /** Some of its stems are more than a second longer than others. */
-  lengths_differ: z.literal(true).optional(),
   stems: z.record(z.string(), z.discriminatedUnion('status', [savedStemSchema, failedStemSchema, emptyStemSchema])),
 })
 
@@ -75,27 +71,6 @@ export const buildManifest = (
     finished_at: finishedAt,
     stems: Object.fromEntries(stems),
   }
-}
-
-/**
- * The same manifest with what is known of the audio of its saved stems, and with nothing else that was said of it before.
- *
- * @param factsOf `undefined` for a stem of which nothing is known
- */
-export const withAudioFacts = (
-  { lengths_differ: _before, stems, ...account }: Manifest,
-  factsOf: (stem: string, saved: SavedStem) => AudioFacts | undefined,
-): Manifest => {
-  const known: AudioFacts[] = []
-  const told = Object.entries(stems).map(([name, stem]) => {
-    if (stem.status !== 'saved') return [name, stem] as const
-    const { audio: _old, ...saved } = stem
-    const audio = factsOf(name, saved)
-    if (audio) known.push(audio)
-    return [name, audio ? { ...saved, audio } : saved] as const
-  })
-  const differ = doLengthsDiffer(known) ? { lengths_differ: true as const } : {}
-  return { ...account, ...differ, stems: Object.fromEntries(told) }
 }
 
 /**

@@ -1,6 +1,15 @@
 import { z } from 'zod'
 import { audioFactsSchema } from './audio-facts.ts'
 
+/** The audio facts of one stem, and the bytes that they are about: they say nothing about other bytes. */
+export const stemFactsSchema = z.object({
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Missing where the bytes gave none. */
+  audio: audioFactsSchema.optional(),
+  /** What is wrong with the bytes, in words for people. */
+  problem: z.string().optional(),
+})
+
 const byte = z.number().int().min(-128).max(127)
 
 /**
@@ -20,16 +29,9 @@ export const stemAnalysisSchema = z
     length: z.number().int().nonnegative(),
     /** Lowest and highest sample of each point. */
     data: z.array(byte),
-    stemkeeper: z.object({
-      version: z.literal(1),
-      /** Of the bytes that were analysed: of others it says nothing. */
-      sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      /** Left out where the bytes gave none. */
-      audio: audioFactsSchema.optional(),
-      /** What was wrong with the bytes, in words for people. */
-      problem: z.string().optional(),
-    }),
+    stemkeeper: z.object({ version: z.literal(1), ...stemFactsSchema.shape }),
   })
   .refine(({ length, data }) => data.length === 2 * length, 'data must hold two numbers for each point')
 
+export type StemFacts = z.infer<typeof stemFactsSchema>
 export type StemAnalysis = z.infer<typeof stemAnalysisSchema>

@@ -1,8 +1,9 @@
 import { stemNameSchema } from '@stems/domain/stem-name'
 import mime from 'mime'
-import { isAnalysisFileName } from './analysis-file.ts'
+import { isPeaksFileName } from './peaks-file.ts'
 
 export const MANIFEST_FILE = 'manifest.json'
+export const ANALYSIS_FILE = 'analysis.json'
 
 /**
  * The file name of a stem.
@@ -15,15 +16,17 @@ export const publishedFileName = (stem: string, extension: string): string => {
   return file
 }
 
-/** Is it the name of a stem's file? A manifest, an analysis and a part are none. */
+/** Is it the name of a stem's file? A manifest, an analysis, peaks and a part are none. */
 export const isPublishedFileName = (file: string): boolean => {
   const [, stem, extension] = /^([^.]+)\.([a-z0-9]{1,8})$/.exec(file) ?? []
-  return file !== MANIFEST_FILE && extension !== 'part' && stemNameSchema.safeParse(stem).success
+  return !isAccountFileName(file) && extension !== 'part' && stemNameSchema.safeParse(stem).success
 }
 
-/** May it be opened: a stem, its analysis, or a manifest? */
+/** May it be opened: a stem, its peaks, a manifest or an analysis? */
 export const isReadableFileName = (file: string): boolean =>
-  file === MANIFEST_FILE || isPublishedFileName(file) || isAnalysisFileName(file)
+  isAccountFileName(file) || isPublishedFileName(file) || isPeaksFileName(file)
+
+const isAccountFileName = (file: string): boolean => file === MANIFEST_FILE || file === ANALYSIS_FILE
 
 /** What a file is served as. */
 export const contentTypeOf = (file: string): string => mime.getType(file) ?? 'application/octet-stream'

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { opendir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { manifestSchema } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { syncDirectory } from './durable-file.ts'
 import { MANIFEST_FILE } from './file-name.ts'
 import { finishedOf } from './finished.ts'
 import { makeFolder } from './folder-owner.ts'
-import { parseManifest } from './manifest-text.ts'
 import { ignoreMissing, ignoreMissingPath } from './missing.ts'
 import type { FinishedSeparation } from './stem-store.ts'
+import { parseJson } from './stored-json.ts'
 
 // No task id begins with a dot.
 const REMOVED_FOLDER = '.removed'
@@ -32,8 +33,7 @@ export const createFileRetention = (root: string, folderOf: (taskId: string) => 
       const path = join(root, name, MANIFEST_FILE)
       const stats = await stat(path).catch(ignoreMissingPath) // a file in place of a folder is no separation
       if (!stats || stats.mtimeMs > until) continue
-      const text = await readFile(path, 'utf8').catch(ignoreMissingPath)
-      const manifest = text === undefined ? undefined : parseManifest(text)
+      const manifest = parseJson(manifestSchema, await readFile(path, 'utf8').catch(ignoreMissingPath))
       const isOurs = manifest?.task_id === name // where case is ignored, the folder has the name of the task that owns it
       if (manifest && isOurs && Date.parse(manifest.finished_at) <= until) yield finishedOf(manifest)
     }

@@ -3,20 +3,23 @@ import { createReadStream } from 'node:fs'
 import { access, constants, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { manifestSchema } from '@stems/domain/manifest'
+import { separationAnalysisSchema } from '@stems/domain/separation-analysis'
+import { stemAnalysisSchema } from '@stems/domain/stem-analysis'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { analysisFileName, parseAnalysis, printAnalysis } from './analysis-file.ts'
 import { linkDurably, writeDurably } from './durable-file.ts'
-import { contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
+import { ANALYSIS_FILE, contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
 import { createFilePart, sweepParts } from './file-part.ts'
 import { createFileRetention } from './file-retention.ts'
 import { createFolderOwner, makeFolder } from './folder-owner.ts'
 import { freeSpace } from './free-space.ts'
-import { parseManifest, printManifest } from './manifest-text.ts'
 import { ignoreMissing } from './missing.ts'
 import { createOpenNotes } from './open-notes.ts'
+import { peaksFileName } from './peaks-file.ts'
 import type { StemStore } from './stem-store.ts'
 import { createStoreErrors } from './store-errors.ts'
+import { parseJson, printCompactJson, printJson } from './stored-json.ts'
 
 // No task id begins with a dot.
 const PARTS_FOLDER = '.parts'
@@ -55,37 +58,43 @@ export const createFileStore = (root: string): StemStore => {
     return createFilePart({ partsFolder, makePartsFolder, taskId, stem, errors, publishAs })
   }
 
+  const readText = async (taskId: string, file: string): Promise<string | undefined> =>
+    readFile(join(await folderOf(taskId), file), 'utf8').catch(ignoreMissing)
+
   const writeManifest: StemStore['writeManifest'] = async (manifest) => {
-    const text = printManifest(manifest)
+    const text = printJson(manifest)
     await inFolderOf(manifest.task_id, (folder) => writeDurably(join(folder, MANIFEST_FILE), text, { partsFolder }))
   }
 
-  const readManifest: StemStore['readManifest'] = async (taskId) => {
-    const text = await readFile(join(await folderOf(taskId), MANIFEST_FILE), 'utf8').catch(ignoreMissing)
-    return text === undefined ? undefined : parseManifest(text)
-  }
+  const readManifest: StemStore['readManifest'] = async (taskId) =>
+    parseJson(manifestSchema, await readText(taskId, MANIFEST_FILE))
 
   const remove: StemStore['remove'] = async (taskId, file) => {
     if (!isPublishedFileName(file)) throw new Error(`${JSON.stringify(file)} is no file name of a stem`)
     const folder = await folderOf(taskId)
     await rm(join(folder, file), { force: true })
-    await rm(join(folder, analysisFileName(parse(file).name)), { force: true })
+    await rm(join(folder, peaksFileName(parse(file).name)), { force: true })
   }
 
-  const writeAnalysis: StemStore['writeAnalysis'] = async (taskId, stem, analysis) => {
+  const writeBesideManifest = async (taskId: string, file: string, text: string): Promise<void> => {
     const folder = await folderOf(taskId)
-    const path = join(folder, analysisFileName(stem))
-    // A separation is taken away by its folder, so that a path into it leads nowhere from then on.
+    // A removal renames the folder, so a write that is under way then fails with ENOENT.
     if (!(await stat(join(folder, MANIFEST_FILE)).catch(ignoreMissing))) return
     await makeFolder(partsFolder)
-    await writeDurably(path, printAnalysis(analysis), { partsFolder }).catch(ignoreMissing)
+    await writeDurably(join(folder, file), text, { partsFolder }).catch(ignoreMissing)
   }
 
-  const readAnalysis: StemStore['readAnalysis'] = async (taskId, stem) => {
-    const path = join(await folderOf(taskId), analysisFileName(stem))
-    const text = await readFile(path, 'utf8').catch(ignoreMissing)
-    return text === undefined ? undefined : parseAnalysis(text)
-  }
+  const writePeaks: StemStore['writePeaks'] = async (taskId, stem, peaks) =>
+    writeBesideManifest(taskId, peaksFileName(stem), printCompactJson(peaks))
+
+  const readPeaks: StemStore['readPeaks'] = async (taskId, stem) =>
+    parseJson(stemAnalysisSchema, await readText(taskId, peaksFileName(stem)))
+
+  const writeAnalysis: StemStore['writeAnalysis'] = async (taskId, analysis) =>
+    writeBesideManifest(taskId, ANALYSIS_FILE, printJson(analysis))
+
+  const readAnalysis: StemStore['readAnalysis'] = async (taskId) =>
+    parseJson(separationAnalysisSchema, await readText(taskId, ANALYSIS_FILE))
 
   const open: StemStore['open'] = async (taskId, file) => {
     if (!isReadableFileName(file) || !taskIdSchema.safeParse(taskId).success) return undefined
@@ -124,6 +133,8 @@ export const createFileStore = (root: string): StemStore => {
     writeManifest: errors.guard(writeManifest),
     readManifest: errors.guard(readManifest),
     remove: errors.guard(remove),
+    writePeaks: errors.guard(writePeaks),
+    readPeaks: errors.guard(readPeaks),
     writeAnalysis: errors.guard(writeAnalysis),
     readAnalysis: errors.guard(readAnalysis),
     open: errors.guard(open),

@@ -9,13 +9,15 @@ import {
   type HeadObjectCommandOutput,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
+import { manifestSchema } from '@stems/domain/manifest'
+import { separationAnalysisSchema } from '@stems/domain/separation-analysis'
+import { stemAnalysisSchema } from '@stems/domain/stem-analysis'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { analysisFileName, parseAnalysis, printAnalysis } from './analysis-file.ts'
-import { contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
+import { ANALYSIS_FILE, contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
 import { createFilePart, sweepParts } from './file-part.ts'
 import { freeSpace } from './free-space.ts'
-import { parseManifest, printManifest } from './manifest-text.ts'
+import { peaksFileName } from './peaks-file.ts'
 import { abortAbandoned } from './s3-abandoned.ts'
 import { createS3Check } from './s3-check.ts'
 import { createS3Client, type S3Settings } from './s3-client.ts'
@@ -28,6 +30,7 @@ import { streamObject } from './s3-stream.ts'
 import { createS3Upload, type S3UploadOptions } from './s3-upload.ts'
 import type { StemStore } from './stem-store.ts'
 import { createStoreErrors, guardWith } from './store-errors.ts'
+import { parseJson, printCompactJson, printJson } from './stored-json.ts'
 
 // No task id begins with a dot.
 const OPEN_FOLDER = '.open/'
@@ -103,33 +106,38 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
   }
 
   const manifestKey = (taskId: string): string => folderOf(taskId) + MANIFEST_FILE
-  const analysisKey = (taskId: string, stem: string): string => folderOf(taskId) + analysisFileName(stem)
+  const analysisKey = (taskId: string): string => folderOf(taskId) + ANALYSIS_FILE
+  const peaksKey = (taskId: string, stem: string): string => folderOf(taskId) + peaksFileName(stem)
 
   const writeManifest: StemStore['writeManifest'] = async (manifest) =>
-    putJson(manifestKey(manifest.task_id), printManifest(manifest))
+    putJson(manifestKey(manifest.task_id), printJson(manifest))
 
-  const readManifest: StemStore['readManifest'] = async (taskId) => {
-    const text = await readText(manifestKey(taskId))
-    return text === undefined ? undefined : parseManifest(text)
-  }
+  const readManifest: StemStore['readManifest'] = async (taskId) =>
+    parseJson(manifestSchema, await readText(manifestKey(taskId)))
 
-  const writeAnalysis: StemStore['writeAnalysis'] = async (taskId, stem, analysis) => {
-    const key = analysisKey(taskId, stem)
+  const putBesideManifest = async (taskId: string, key: string, text: string): Promise<void> => {
     if (!(await head(manifestKey(taskId)))) return
-    await putJson(key, printAnalysis(analysis))
-    // What is taken away loses its manifest first: this may have come after all else had gone.
+    await putJson(key, text)
+    // A removal deletes the manifest first, so this write may have come after everything else was deleted.
     if (!(await head(manifestKey(taskId)))) await client.send(new DeleteObjectCommand(at(key)))
   }
 
-  const readAnalysis: StemStore['readAnalysis'] = async (taskId, stem) => {
-    const text = await readText(analysisKey(taskId, stem))
-    return text === undefined ? undefined : parseAnalysis(text)
-  }
+  const writePeaks: StemStore['writePeaks'] = async (taskId, stem, peaks) =>
+    putBesideManifest(taskId, peaksKey(taskId, stem), printCompactJson(peaks))
+
+  const readPeaks: StemStore['readPeaks'] = async (taskId, stem) =>
+    parseJson(stemAnalysisSchema, await readText(peaksKey(taskId, stem)))
+
+  const writeAnalysis: StemStore['writeAnalysis'] = async (taskId, analysis) =>
+    putBesideManifest(taskId, analysisKey(taskId), printJson(analysis))
+
+  const readAnalysis: StemStore['readAnalysis'] = async (taskId) =>
+    parseJson(separationAnalysisSchema, await readText(analysisKey(taskId)))
 
   const remove: StemStore['remove'] = async (taskId, file) => {
     if (!isPublishedFileName(file)) throw new Error(`${JSON.stringify(file)} is no file name of a stem`)
     await client.send(new DeleteObjectCommand(at(folderOf(taskId) + file)))
-    await client.send(new DeleteObjectCommand(at(analysisKey(taskId, parse(file).name))))
+    await client.send(new DeleteObjectCommand(at(peaksKey(taskId, parse(file).name))))
   }
 
   const open: StemStore['open'] = async (taskId, file) => {
@@ -175,6 +183,8 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
     writeManifest: guard(writeManifest),
     readManifest: guard(readManifest),
     remove: guard(remove),
+    writePeaks: guard(writePeaks),
+    readPeaks: guard(readPeaks),
     writeAnalysis: guard(writeAnalysis),
     readAnalysis: guard(readAnalysis),
     open: guard(open),

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Manifest } from '@stems/domain/manifest'
 import type { Separation } from '@stems/domain/separation'
+import type { SeparationAnalysis } from '@stems/domain/separation-analysis'
 import type { StemAnalysis } from '@stems/domain/stem-analysis'
 import type { FreeSpace } from './free-space.ts'
 
@@ -76,7 +77,7 @@ export type FinishedSeparation = {
   files: number
 }
 
-/** Where stems and manifests are kept: `<task_id>/<stem>.<ext>`, `<task_id>/<stem>.peaks.json` and `<task_id>/manifest.json`. */
+/** Keeps `<task_id>/<stem>.<ext>`, `<task_id>/<stem>.peaks.json`, `<task_id>/manifest.json` and `<task_id>/analysis.json`. */
 export type StemStore = {
   /** The stem as it lies there, its sha256 taken from its bytes; `undefined` when there is none. */
   find: (taskId: string, stem: string) => Promise<StoredStem | undefined>
@@ -84,24 +85,28 @@ export type StemStore = {
   createPart: (taskId: string, stem: string) => Promise<Part>
   /** Replaces the manifest as a whole, in one step that survives a power cut. */
   writeManifest: (manifest: Manifest) => Promise<void>
-  /** Takes a published stem away, because its bytes are not what they were, and what was found in them. */
+  /** Removes a published stem, because its bytes are not what they were, and its peaks. */
   remove: (taskId: string, file: string) => Promise<void>
   /** The manifest; `undefined` when there is none that can be read. */
   readManifest: (taskId: string) => Promise<Manifest | undefined>
   /**
-   * Replaces what was found in the bytes of a stem, in one step. Nothing is written where there is no manifest: of a separation
-   * that was taken away meanwhile nothing may come back.
+   * Replaces the waveform of a stem, in one step. Nothing is written without a manifest: a separation that was removed meanwhile
+   * must not come back.
    */
-  writeAnalysis: (taskId: string, stem: string, analysis: StemAnalysis) => Promise<void>
-  /** What was found in the bytes of a stem, perhaps of others than it has now; `undefined` when there is nothing that can be read. */
-  readAnalysis: (taskId: string, stem: string) => Promise<StemAnalysis | undefined>
+  writePeaks: (taskId: string, stem: string, peaks: StemAnalysis) => Promise<void>
+  /** The waveform of a stem, perhaps of other bytes than it has now; `undefined` when there is none that can be read. */
+  readPeaks: (taskId: string, stem: string) => Promise<StemAnalysis | undefined>
+  /** Replaces the audio facts of a separation as a whole, in one step. Nothing is written without a manifest. */
+  writeAnalysis: (taskId: string, analysis: SeparationAnalysis) => Promise<void>
+  /** The audio facts of a separation, perhaps of other bytes than its stems have now; `undefined` when there are none that can be read. */
+  readAnalysis: (taskId: string) => Promise<SeparationAnalysis | undefined>
   /** Notes that a separation is being worked on. */
   noteOpen: (separation: Separation) => Promise<void>
   /** Takes the note away. */
   noteClosed: (taskId: string) => Promise<void>
   /** The separations that were noted as open so long ago or longer, and not taken away. */
   listOpen: (olderThanMs: number) => Promise<Separation[]>
-  /** Opens a stem, an analysis or a manifest; `undefined` when there is none by that name. */
+  /** Opens a stem, its peaks, a manifest or an analysis; `undefined` when there is none by that name. */
   open: (taskId: string, file: string) => Promise<StoredFile | undefined>
   /**
    * Removes parts that nobody has written to for so long.

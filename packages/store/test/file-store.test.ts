@@ -25,7 +25,7 @@ import { createFileStore } from '../src/file-store.ts'
 import { createSpool } from '../src/spool.ts'
 import { asNobody } from './as-nobody.ts'
 import { standInForSync } from './stand-in-for-sync.ts'
-import { analysisOf, manifestOf, publish, testStemStore } from './stem-store.suite.ts'
+import { analysisOf, manifestOf, peaksOf, publish, testStemStore } from './stem-store.suite.ts'
 
 const emptyFolder = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'stemkeeper-store-'))
@@ -151,10 +151,11 @@ test('what is being written lies in no separation until it is whole, so that a w
   onTestFinished(() => watcher.close())
 
   await store.writeManifest(manifestOf('task-1'))
-  await store.writeAnalysis('task-1', 'vocal', analysisOf('a'.repeat(64)))
+  await store.writePeaks('task-1', 'vocal', peaksOf('a'.repeat(64)))
+  await store.writeAnalysis('task-1', analysisOf('task-1'))
 
-  await waitFor('all is seen', () => inTheFolder.has('vocal.peaks.json'))
-  expect([...inTheFolder].sort()).toEqual(['manifest.json', 'vocal.peaks.json'])
+  await waitFor('all is seen', () => inTheFolder.has('analysis.json'))
+  expect([...inTheFolder].sort()).toEqual(['analysis.json', 'manifest.json', 'vocal.peaks.json'])
 })
 
 test('what somebody else laid into the store is neither found nor opened as a stem', async () => {

@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import type { Manifest } from '@stems/domain/manifest'
 import type { Separation } from '@stems/domain/separation'
+import type { SeparationAnalysis } from '@stems/domain/separation-analysis'
 import type { StemAnalysis } from '@stems/domain/stem-analysis'
 import { describe, expect, test } from 'vitest'
 import type { StemStore } from '../src/stem-store.ts'
@@ -21,9 +22,14 @@ export const manifestOf = (taskId: string, msg = 'done'): Manifest => ({
   stems: { fx: { status: 'empty' } },
 })
 
-export const analysisOf = (sha256: string, peak_db = -3): StemAnalysis => ({
+export const peaksOf = (sha256: string, peak_db = -3): StemAnalysis => ({
   ...{ version: 2, channels: 1, sample_rate: 44_100, samples_per_pixel: 64, bits: 8, length: 2, data: [-1, 1, -2, 2] },
   stemkeeper: { version: 1, sha256, audio: { duration_seconds: 0.003, sample_rate: 44_100, channels: 2, peak_db } },
+})
+
+export const analysisOf = (taskId: string, seconds = 3, problem = 'a piece is missing'): SeparationAnalysis => ({
+  ...{ version: 1, task_id: taskId, analyzed_at: '2026-01-01T00:00:02.000Z' },
+  stems: { vocal: { sha256: 'a'.repeat(64), audio: { duration_seconds: seconds }, problem } },
 })
 
 const openSeparation = (taskId: string): Separation => ({
@@ -172,48 +178,100 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
       expect(await store.readManifest('task-2')).toBeUndefined()
     })
 
-    test('keeps what was found in a stem beside it, the last one, and never takes it for a stem', async () => {
+    test('keeps the peaks of a stem beside it, the last ones, and never takes them for a stem', async () => {
       const store = await open()
       await publish(store, 'task-1', 'vocal', 'some bytes')
       await store.writeManifest(manifestOf('task-1'))
-      expect(await store.readAnalysis('task-1', 'vocal')).toBeUndefined()
-      await store.writeAnalysis('task-1', 'vocal', analysisOf('a'.repeat(64)))
-      await store.writeAnalysis('task-1', 'vocal', analysisOf('b'.repeat(64)))
-      await store.writeAnalysis('task-1', 'drums', analysisOf('c'.repeat(64)))
+      expect(await store.readPeaks('task-1', 'vocal')).toBeUndefined()
+      await store.writePeaks('task-1', 'vocal', peaksOf('a'.repeat(64)))
+      await store.writePeaks('task-1', 'vocal', peaksOf('b'.repeat(64)))
+      await store.writePeaks('task-1', 'drums', peaksOf('c'.repeat(64)))
 
-      expect(await store.readAnalysis('task-1', 'vocal')).toEqual(analysisOf('b'.repeat(64)))
+      expect(await store.readPeaks('task-1', 'vocal')).toEqual(peaksOf('b'.repeat(64)))
       expect(await store.open('task-1', 'vocal.peaks.json')).toMatchObject({ contentType: 'application/json' })
       expect(JSON.parse((await contentOf(store, 'task-1', 'vocal.peaks.json')) ?? '')).toMatchObject({ version: 2 })
       expect(await store.find('task-1', 'vocal')).toMatchObject({ file: 'vocal.mp3' })
       expect(await store.find('task-1', 'drums')).toBeUndefined()
       await expect(async () => store.remove('task-1', 'vocal.peaks.json')).rejects.toThrow()
-      await expect(async () => store.writeAnalysis('task-1', '../x', analysisOf('a'.repeat(64)))).rejects.toThrow()
+      await expect(async () => store.writePeaks('task-1', '../x', peaksOf('a'.repeat(64)))).rejects.toThrow()
       expect(await store.open('task-1', '..peaks.json')).toBeUndefined()
     })
 
-    test('forgets what was found in a stem together with its bytes', async () => {
+    test('removes the peaks of a stem together with its bytes', async () => {
       const store = await open()
       await store.writeManifest(manifestOf('task-1'))
       for (const stem of ['vocal', 'drums']) {
         await publish(store, 'task-1', stem, 'damaged')
-        await store.writeAnalysis('task-1', stem, analysisOf('a'.repeat(64)))
+        await store.writePeaks('task-1', stem, peaksOf('a'.repeat(64)))
       }
       await store.remove('task-1', 'vocal.mp3')
-      expect(await store.readAnalysis('task-1', 'vocal')).toBeUndefined()
-      expect(await store.readAnalysis('task-1', 'drums')).toBeDefined()
+      expect(await store.readPeaks('task-1', 'vocal')).toBeUndefined()
+      expect(await store.readPeaks('task-1', 'drums')).toBeDefined()
     })
 
-    test('takes away what was found together with the separation, and takes nothing in for one that is gone', async () => {
+    test('removes peaks and analysis together with the separation, and writes none for one that is removed', async () => {
       const store = await open()
+      const write = async () => {
+        await store.writePeaks('task-1', 'vocal', peaksOf('a'.repeat(64)))
+        await store.writeAnalysis('task-1', analysisOf('task-1'))
+      }
+      const areGone = async () => {
+        expect(await store.readPeaks('task-1', 'vocal')).toBeUndefined()
+        expect(await store.readAnalysis('task-1')).toBeUndefined()
+        expect(await store.open('task-1', 'vocal.peaks.json')).toBeUndefined()
+        expect(await store.open('task-1', 'analysis.json')).toBeUndefined()
+      }
       await publish(store, 'task-1', 'vocal', 'some bytes')
+      await write() // without a manifest
+      await areGone()
       await store.writeManifest(manifestOf('task-1'))
-      await store.writeAnalysis('task-1', 'vocal', analysisOf('a'.repeat(64)))
+      await write()
+      expect(await store.readAnalysis('task-1')).toBeDefined()
       await store.removeSeparation('task-1')
-      expect(await store.readAnalysis('task-1', 'vocal')).toBeUndefined()
+      await areGone()
+      await write()
+      await areGone()
+    })
 
-      await store.writeAnalysis('task-1', 'vocal', analysisOf('a'.repeat(64)))
-      expect(await store.readAnalysis('task-1', 'vocal')).toBeUndefined()
-      expect(await store.open('task-1', 'vocal.peaks.json')).toBeUndefined()
+    test('keeps the analysis of a separation, the last one, and never takes it for a stem', async () => {
+      const store = await open()
+      await store.writeManifest(manifestOf('task-1'))
+      expect(await store.readAnalysis('task-1')).toBeUndefined()
+      await store.writeAnalysis('task-1', analysisOf('task-1', 3))
+      await store.writeAnalysis('task-1', analysisOf('task-1', 5))
+
+      expect(await store.readAnalysis('task-1')).toEqual(analysisOf('task-1', 5))
+      expect(await store.open('task-1', 'analysis.json')).toMatchObject({ contentType: 'application/json' })
+      expect(JSON.parse((await contentOf(store, 'task-1', 'analysis.json')) ?? '')).toEqual(analysisOf('task-1', 5))
+      expect(await store.find('task-1', 'analysis')).toBeUndefined()
+      await expect(async () => store.remove('task-1', 'analysis.json')).rejects.toThrow()
+      await expect(publish(store, 'task-1', 'analysis', '{}', 'json')).rejects.toThrow()
+      await expect(async () => store.writeAnalysis('../x', analysisOf('../x'))).rejects.toThrow()
+
+      expect((await publish(store, 'task-1', 'analysis', 'a song')).file).toBe('analysis.mp3')
+      await store.writePeaks('task-1', 'analysis', peaksOf('a'.repeat(64)))
+      await store.remove('task-1', 'analysis.mp3')
+      expect(await store.readAnalysis('task-1')).toEqual(analysisOf('task-1', 5))
+    })
+
+    test('keeps the analysis of a separation whose manifest is written again', async () => {
+      const store = await open()
+      await store.writeManifest(manifestOf('task-1', 'first'))
+      await store.writeAnalysis('task-1', analysisOf('task-1'))
+      await store.writeManifest(manifestOf('task-1', 'second'))
+      expect(await store.readAnalysis('task-1')).toEqual(analysisOf('task-1'))
+    })
+
+    test('never shows an analysis that is half of one and half of another', async () => {
+      const store = await open()
+      await store.writeManifest(manifestOf('task-1'))
+      await store.writeAnalysis('task-1', analysisOf('task-1'))
+      const [short, long] = [analysisOf('task-1'), analysisOf('task-1', 5, 'x'.repeat(100_000))]
+      const writes = Array.from({ length: 30 }, (_, n) => store.writeAnalysis('task-1', n % 2 ? long : short))
+      const reads = Array.from({ length: 100 }, () => store.readAnalysis('task-1'))
+
+      await Promise.all(writes)
+      for (const analysis of await Promise.all(reads)) expect([short, long]).toContainEqual(analysis)
     })
 
     test('never shows a manifest that is half of one and half of another', async () => {

@@ -13,8 +13,8 @@ import { type StemRow, stemRow } from './stem-row.ts'
 import { age } from './time.ts'
 import { liftOf } from './waveform.ts'
 
-/** What is known of a separation, and what was found in the bytes of its stems. */
-export type SeparationView = { separation: WholeSeparation; analyses: ReadonlyMap<string, StemAnalysis> }
+/** What is known of a separation, and the peaks of its stems. */
+export type SeparationView = { separation: WholeSeparation; peaks: ReadonlyMap<string, StemAnalysis> }
 
 /** A separation: its stems, to look at, to hear and to take away. */
 export const separationPage = (view: SeparationView, { mayAct, quarantined }: Frame): Layout => {
@@ -82,23 +82,22 @@ const lengthsText = ({ manifest }: WholeSeparation): string => {
   return `The lengths of the stems differ: ${first.name} lasts ${lengthText(first.seconds)}, ${last.name} ${lengthText(last.seconds)}. They may not fit each other.`
 }
 
-const rowsOf = ({ separation, analyses }: SeparationView): StemRow[] => {
+const rowsOf = ({ separation, peaks }: SeparationView): StemRow[] => {
   const names = inMixOrder(Object.keys(separation.stems))
-  // The manifest tells of them some time after they were found.
   const factsOf = (name: string): AudioFacts | undefined => {
     const stem = separation.stems[name]
-    return (stem?.status === 'saved' ? stem.audio : undefined) ?? analyses.get(name)?.stemkeeper.audio
+    return stem?.status === 'saved' ? stem.audio : undefined
   }
   const lengthOf = (name: string): number => factsOf(name)?.duration_seconds ?? 0
   const longest = Math.max(0, ...names.map(lengthOf))
-  const lift = liftOf(analyses.values())
+  const lift = liftOf(peaks.values())
   const playable = names.filter((name) => separation.stems[name]?.status === 'saved')
   return names.map((name) => ({
     name,
     stem: separation.stems[name] as LibraryStem,
     progress: separation.progress[name],
     facts: factsOf(name),
-    analysis: analyses.get(name),
+    peaks: peaks.get(name),
     number: playable.indexOf(name) + 1,
     isOneOfMany: playable.length > 1,
     share: longest > 0 && lengthOf(name) > 0 ? lengthOf(name) / longest : 1,

@@ -12,9 +12,9 @@ export type StemRow = {
   name: string
   stem: LibraryStem
   progress: StemProgress | undefined
-  /** What its bytes tell, where that is known. */
+  /** Missing until the stem is analyzed. */
   facts: AudioFacts | undefined
-  analysis: StemAnalysis | undefined
+  peaks: StemAnalysis | undefined
   /** Its place among those that can be heard, from 1; 0 where it cannot. */
   number: number
   isOneOfMany: boolean
@@ -56,11 +56,11 @@ const factsText = ({ facts }: StemRow): string =>
         .join(' ')
     : ''
 
-const picture = ({ name, analysis, share, lift }: StemRow): string => {
-  if (analysis === undefined) return '<p class="about">Its waveform is not drawn yet.</p>'
-  const { problem } = analysis.stemkeeper
+const picture = ({ name, peaks, share, lift }: StemRow): string => {
+  if (peaks === undefined) return '<p class="about">Its waveform is not drawn yet.</p>'
+  const { problem } = peaks.stemkeeper
   if (problem !== undefined) return html`<p class="reason">No waveform: ${problem}</p>`
-  if (analysis.length === 0)
+  if (peaks.length === 0)
     return '<p class="about">No waveform: this version cannot decode the format. Most browsers play it all the same.</p>'
-  return waveform(name, analysis, share, lift)
+  return waveform(name, peaks, share, lift)
 }

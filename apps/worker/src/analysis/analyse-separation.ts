@@ -1,81 +1,127 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { SavedStem } from '@stems/domain/manifest'
-import type { StemAnalysis } from '@stems/domain/stem-analysis'
-import type { Amender } from '@stems/queue/amend'
+import type { Manifest, SavedStem } from '@stems/domain/manifest'
+import { buildAnalysis } from '@stems/domain/separation-analysis'
+import type { StemAnalysis, StemFacts } from '@stems/domain/stem-analysis'
 import type { AnalysisJob, AnalysisResult } from '@stems/queue/jobs'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import type { WorkerMetrics } from '../metrics.ts'
 import type { AnalysisThread } from './analysis-thread.ts'
-import { withKnownFacts } from './known-facts.ts'
 
 const LONGEST_MS = 15 * 60_000 // for one stem; a song takes two seconds
 
 export type AnalyseSeparationOptions = {
-  store: Pick<StemStore, 'readManifest' | 'readAnalysis' | 'writeAnalysis'>
+  store: Pick<StemStore, 'readManifest' | 'readPeaks' | 'writePeaks' | 'readAnalysis' | 'writeAnalysis'>
   thread: Pick<AnalysisThread, 'analyse'>
-  amend: Amender['amend']
-  /** Is told of each stem that was looked at. */
+  /** Called whenever `analysis.json` was written. */
   onAnalysed: (taskId: string) => Promise<void>
   metrics: Pick<WorkerMetrics, 'analyses' | 'analysedSeconds'>
   log: Log
 }
 
+type NamedStem = { stem: string; saved: SavedStem }
+
 /**
- * Looks at each saved stem of a separation that nobody has looked at yet, lays what it finds beside it, and has the manifest
- * tell of it. Safe to end and to repeat at any point: what was found stays.
+ * Analyzes each saved stem that has no peaks yet, and writes the facts of all stems to `analysis.json` as they become known.
+ * Safe to end and to repeat at any point: peaks that were written are not measured again.
  *
- * @throws from what it returns, when store or Redis do not answer
+ * It starts over until it finds nothing to do. So the last job to finish has seen every re-run of the separation, and what
+ * another job of the same separation wrote meanwhile.
+ *
+ * @throws from what it returns, when the store or Redis does not answer
  */
-export const createAnalyseSeparation = (options: AnalyseSeparationOptions) => {
-  const { store, thread, amend, onAnalysed, metrics, log } = options
-
-  const lookAt = async (taskId: string, { file, sha256 }: SavedStem, signal: AbortSignal) => {
-    const tooLong = AbortSignal.timeout(LONGEST_MS)
-    try {
-      return await thread.analyse({ taskId, file }, AbortSignal.any([signal, tooLong]))
-    } catch (error) {
-      if (signal.aborted) throw signal.reason
-      if (tooLong.aborted) return nothingFound(sha256, 'it took too long to look at')
-      if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY')
-        return nothingFound(sha256, 'it took too much memory to look at')
-      throw error
-    }
-  }
-
-  // What is known of these very bytes is not looked for again; what is wrong with them is known as well.
-  const isKnown = async (taskId: string, stem: string, { sha256 }: SavedStem): Promise<boolean> =>
-    (await store.readAnalysis(taskId, stem))?.stemkeeper.sha256 === sha256
-
-  const analyseStem = async (taskId: string, stem: string, saved: SavedStem, signal: AbortSignal): Promise<boolean> => {
-    const startedAt = performance.now()
-    const analysis = await lookAt(taskId, saved, signal)
-    const found = analysis?.stemkeeper
-    const isSame = found?.sha256 === saved.sha256
-    if (analysis && isSame) {
-      await store.writeAnalysis(taskId, stem, analysis)
-      await onAnalysed(taskId)
-    }
-    const outcome = !isSame ? 'other_bytes' : found.problem ? 'problem' : 'analysed'
-    const { duration_seconds: seconds = 0 } = found?.audio ?? {}
-    metrics.analyses.inc({ outcome })
-    metrics.analysedSeconds.inc(seconds)
-    const ms = Math.round(performance.now() - startedAt)
-    log.info({ taskId, stem, ms, outcome, seconds, ...(found?.problem && { problem: found.problem }) }, 'stem.analysed')
-    return isSame
-  }
-
-  return async (job: AnalysisJob, signal: AbortSignal): Promise<AnalysisResult> => {
-    const { taskId } = job
+export const createAnalyseSeparation =
+  (options: AnalyseSeparationOptions) =>
+  async ({ taskId }: AnalysisJob, signal: AbortSignal): Promise<AnalysisResult> => {
+    const { store } = options
+    const tried = new Set<string>()
     let analysed = 0
-    for (const [stem, outcome] of Object.entries((await store.readManifest(taskId))?.stems ?? {})) {
-      signal.throwIfAborted()
-      if (outcome.status !== 'saved' || (await isKnown(taskId, stem, outcome))) continue
-      if (await analyseStem(taskId, stem, outcome, signal)) analysed++
+    for (;;) {
+      const manifest = await store.readManifest(taskId)
+      if (!manifest) return { analysed }
+      const facts = await readFacts(store, manifest)
+      const missing = savedStems(manifest).filter((each) => !facts.has(each.stem) && !tried.has(keyOf(each)))
+      for (const each of missing) {
+        signal.throwIfAborted()
+        tried.add(keyOf(each))
+        const found = await analyseStem(options, taskId, each, signal)
+        if (!found) continue
+        analysed++
+        signal.throwIfAborted() // after a pause another worker may have the job, and know more
+        await writeFacts(options, taskId, facts.set(each.stem, found))
+      }
+      if (missing.length > 0) continue
+      if (isDeepStrictEqual(await knownFacts(store, taskId), facts)) return { analysed }
+      await writeFacts(options, taskId, facts)
     }
-    const manifest = await store.readManifest(taskId)
-    if (manifest && !isDeepStrictEqual(manifest, await withKnownFacts(store, manifest))) await amend(job)
-    return { analysed }
+  }
+
+const savedStems = ({ stems }: Manifest): NamedStem[] =>
+  Object.entries(stems).flatMap(([stem, saved]) => (saved.status === 'saved' ? [{ stem, saved }] : []))
+
+const keyOf = ({ stem, saved }: NamedStem): string => `${stem} ${saved.sha256}`
+
+/** The facts of all stems whose peaks are about the bytes that the manifest lists. */
+const readFacts = async (store: Pick<StemStore, 'readPeaks'>, manifest: Manifest): Promise<Map<string, StemFacts>> => {
+  const found = await Promise.all(
+    savedStems(manifest).map(async ({ stem, saved }): Promise<[string, StemFacts][]> => {
+      const peaks = await store.readPeaks(manifest.task_id, stem)
+      return peaks?.stemkeeper.sha256 === saved.sha256 ? [[stem, factsOf(peaks)]] : []
+    }),
+  )
+  return new Map(found.flat())
+}
+
+const factsOf = ({ stemkeeper: { version: _ofPeaks, ...facts } }: StemAnalysis): StemFacts => facts
+
+const knownFacts = async (store: Pick<StemStore, 'readAnalysis'>, taskId: string): Promise<Map<string, StemFacts>> =>
+  new Map(Object.entries((await store.readAnalysis(taskId))?.stems ?? {}))
+
+const writeFacts = async (
+  { store, onAnalysed }: AnalyseSeparationOptions,
+  taskId: string,
+  facts: ReadonlyMap<string, StemFacts>,
+): Promise<void> => {
+  await store.writeAnalysis(taskId, buildAnalysis(taskId, facts, new Date().toISOString()))
+  await onAnalysed(taskId)
+}
+
+/** @returns `undefined` when the stem does not have the bytes any more that the manifest lists */
+const analyseStem = async (
+  { store, thread, metrics, log }: AnalyseSeparationOptions,
+  taskId: string,
+  { stem, saved }: NamedStem,
+  signal: AbortSignal,
+): Promise<StemFacts | undefined> => {
+  const startedAt = performance.now()
+  const peaks = await measure(thread, taskId, saved, signal)
+  const isSame = peaks?.stemkeeper.sha256 === saved.sha256
+  if (peaks && isSame) await store.writePeaks(taskId, stem, peaks)
+  const { audio, problem } = peaks?.stemkeeper ?? {}
+  const outcome = !isSame ? 'other_bytes' : problem ? 'problem' : 'analysed'
+  const { duration_seconds: seconds = 0 } = audio ?? {}
+  metrics.analyses.inc({ outcome })
+  metrics.analysedSeconds.inc(seconds)
+  const ms = Math.round(performance.now() - startedAt)
+  log.info({ taskId, stem, ms, outcome, seconds, ...(problem && { problem }) }, 'stem.analysed')
+  return peaks && isSame ? factsOf(peaks) : undefined
+}
+
+const measure = async (
+  thread: Pick<AnalysisThread, 'analyse'>,
+  taskId: string,
+  { file, sha256 }: SavedStem,
+  signal: AbortSignal,
+): Promise<StemAnalysis | undefined> => {
+  const tooLong = AbortSignal.timeout(LONGEST_MS)
+  try {
+    return await thread.analyse({ taskId, file }, AbortSignal.any([signal, tooLong]))
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    if (tooLong.aborted) return nothingFound(sha256, 'it took too long to look at')
+    if ((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY')
+      return nothingFound(sha256, 'it took too much memory to look at')
+    throw error
   }
 }
 
