@@ -29,14 +29,17 @@ test('a stem may fail and the callback be re-sent time and again until it is hom
   provider.behave(vocal, ...Array(3).fill({ kind: 'answer', status: 410 }))
 
   let finishedAt = ''
+  // A job ends shortly after its manifest is written; until then a repeat is a duplicate.
+  const accepted = () =>
+    waitFor('the callback is accepted', async () => (await post(callback)).body.status === 'accepted')
   for (const hits of [1, 2, 3]) {
-    expect(await post(callback)).toMatchObject({ body: { status: 'accepted' } })
+    await accepted()
     const manifest = await finished('stubborn', ({ finished_at }) => finished_at > finishedAt)
     expect(manifest.status).toBe('partial')
     expect(provider.hits(vocal)).toBe(hits)
     finishedAt = manifest.finished_at
   }
-  await waitFor('the fourth callback is accepted', async () => (await post(callback)).body.status === 'accepted')
+  await accepted()
 
   await finished('stubborn', ({ status }) => status === 'complete')
 })

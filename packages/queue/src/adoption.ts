@@ -2,7 +2,7 @@ import { hasLinks, isNews, mergeSeparations, type Separation } from '@stems/doma
 import type { Job } from 'bullmq'
 import type { QuarantineJob, SeparationJob, SeparationResult } from './jobs.ts'
 import { QuarantineFullError } from './quarantine-bounds.ts'
-import { endNonce, REGISTERED, type Resent, type ResentBox, type ResentCallback } from './resent.ts'
+import { REGISTERED, type Resent, type ResentBox, type ResentCallback } from './resent.ts'
 import type { Seal } from './seal.ts'
 
 /**
@@ -39,8 +39,6 @@ export type Change = (data: SeparationJob, takenNonces: string[]) => Promise<voi
 export type Adopted = {
   /** Why nothing of it may be driven, where that is so. */
   objection?: string | undefined
-  /** How the run ended before, where nothing new has come since and only its manifest is to be looked at once more. */
-  end?: SeparationResult
 }
 
 type SeparationsJob = Job<SeparationJob, SeparationResult>
@@ -104,7 +102,7 @@ export const createAdoption = ({ resent, seal, readback, canAsk }: AdoptionOptio
    * @throws when the job is another worker's by now, or the provider does not tell
    */
   return async (job: SeparationsJob, change: Change): Promise<Adopted> => {
-    const { callbacks, ends } = await resent.peek(job.data.separation.taskId)
+    const callbacks = await resent.peek(job.data.separation.taskId)
     const registered = callbacks.get(REGISTERED)
     if (registered) {
       const since = registered.separation.receivedAt
@@ -112,10 +110,6 @@ export const createAdoption = ({ resent, seal, readback, canAsk }: AdoptionOptio
     }
     const { data } = job
     const later = inOrder(callbacks).filter(({ nonce }) => nonce !== REGISTERED)
-    const end = ends.get(data.run)
-    // It stays in the box until the job has ended: who asks meanwhile must hear how it had.
-    if (end && later.length === 0 && !data.awaited && isBelieved(data)) return { end }
-    if (ends.size > 0) await change(data, [...ends.keys()].map(endNonce))
     if (later.length === 0 && (data.awaited || !readback || isBelieved(data))) return {}
     if (readback) return { objection: await adoptBelieved(data, later, change, readback) }
     const arrived = later.map((each) => each.separation)

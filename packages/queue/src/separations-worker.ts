@@ -54,11 +54,6 @@ export type SeparationsWorkerOptions = {
   ) => Promise<SeparationResult['status']>
   /** Called when the manifest has been written, before the job ends. May be called again. */
   onFinished?: ((separation: Separation, run: number) => Promise<void>) | undefined
-  /**
-   * Called when something has been found out about the stems of a separation that had ended: looks at its manifest once more.
-   * May be called again. `confirmLock` as above.
-   */
-  amend?: ((taskId: string, confirmLock: () => Promise<void>) => Promise<void>) | undefined
   /** Is somebody to look at the stems that were saved? */
   analyses?: boolean
   /** Called whenever a job is started or ends. */
@@ -83,7 +78,6 @@ export const createSeparationsWorker = ({
   begin,
   finish,
   onFinished,
-  amend,
   analyses: isAnalysed = false,
   onActivity,
   telemetry,
@@ -104,7 +98,6 @@ export const createSeparationsWorker = ({
     index.move({ taskId, receivedAt, status })
 
   const inPace = createPlanningPace(() => stems.getPrioritizedCount())
-  const amended = new Set<string>() // ids of jobs that were driven for their manifest alone
 
   const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
     const confirmLock = async () => {
@@ -124,17 +117,11 @@ export const createSeparationsWorker = ({
   const goOn = async (
     job: SeparationsJob,
     token: string,
-    { objection, end: ended }: Adopted,
+    { objection }: Adopted,
     change: Change,
     confirmLock: () => Promise<void>,
   ): Promise<SeparationResult> => {
     onActivity?.() // the provider may have taken its time
-    if (ended) {
-      await amend?.(job.data.separation.taskId, confirmLock)
-      await note(job.data.separation, ended.status) // it is what it was, and whoever looks at it is to look again
-      amended.add(job.id as string)
-      return ended
-    }
     const { data } = job
     if (data.awaited) {
       const next = await awaitTask({ ...data, awaited: data.awaited }, change)
@@ -227,10 +214,6 @@ export const createSeparationsWorker = ({
   )
   worker.on('error', (error) => log.debug({ error: error.message }, 'separations.worker_error'))
   for (const event of ['active', 'completed', 'failed'] as const) worker.on(event, () => onActivity?.())
-  worker.on('completed', ({ id = '', data: { separation, run } }) => {
-    // What cannot be taken away now is taken away when the job is driven again, and says nothing wrong until then.
-    if (amended.delete(id)) resent.forgetEnd(separation.taskId, run).catch(() => {})
-  })
   worker.on('failed', (job, error) => {
     log.warn(
       { taskId: job?.data.separation.taskId, attempt: job?.attemptsMade, error: error.message },
