@@ -230,7 +230,7 @@ inBrowser('a stem that the browser cannot decode is named, and the others are he
 inBrowser('all stems come as one ZIP, and the manifest into the clipboard', async () => {
   const { system, board, page } = await start()
   await system.post(callback(system, 'song-1'))
-  await system.analyzed('song-1')
+  const manifest = await system.analyzed('song-1')
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: board.url })
   await page.goto(`${board.url}/separations/song-1`)
   const [download] = await Promise.all([
@@ -239,6 +239,7 @@ inBrowser('all stems come as one ZIP, and the manifest into the clipboard', asyn
   ])
   expect(download.suggestedFilename()).toBe('song-1.zip')
   const files = await unzip(await readFile(await download.path()))
+  expect(JSON.parse(`${files.pop()?.[1]}`)).toEqual(manifest)
   expect(files.map(([name, { length }]) => [name, length])).toEqual(
     STEMS.map((stem, index) => [`0${index + 1}_${stem}.mp3`, system.provider.file(fileOf(stem)).bytes]),
   )

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Manifest, SavedStem } from '@stems/domain/manifest'
+import type { ManifestWithAudio } from '@stems/domain/separation-analysis'
 import { inMixOrder } from '@stems/domain/stem-order'
 import { taskIdSchema } from '@stems/domain/task-id'
 import type { StemStore, StoredFile } from '@stems/store/stem-store'
@@ -8,12 +9,14 @@ import { ZipFile } from 'yazl'
 import { z } from 'zod'
 import { sendFailure } from './answers.ts'
 import type { DocumentedApp } from './documented.ts'
+import { joinAnalysis } from './join-analysis.ts'
 import { commonProblems, problemResponse } from './problem.ts'
 
 const schema = {
-  summary: 'All stems of a separation in one ZIP',
+  summary: 'All stems of a separation and its manifest in one ZIP',
   description:
-    'Streamed, without compression: `01_vocal.mp3` …, in the order of a mixer. `Content-Length` is that of the whole, so that a ' +
+    'Streamed, without compression: `01_vocal.mp3` …, in the order of a mixer, and last `manifest.json` with ' +
+    'the audio facts of the stems. `Content-Length` is that of the whole, so that a ' +
     'transfer which was cut is known to be.',
   params: z.object({ taskId: z.string() }),
   response: {
@@ -23,10 +26,11 @@ const schema = {
   },
 }
 
+type ZippedStore = Pick<StemStore, 'readManifest' | 'readAnalysis' | 'open'>
 type ZippedFile = { name: string; savedAt: string; stored: StoredFile }
 
 /** Adds `GET /files/<task_id>/stems.zip`. */
-export const addZipRoute = (app: DocumentedApp, store: Pick<StemStore, 'readManifest' | 'open'>, log: Log): void => {
+export const addZipRoute = (app: DocumentedApp, store: ZippedStore, log: Log): void => {
   const filesOf = async ({ task_id, stems }: Manifest): Promise<ZippedFile[]> => {
     const saved = inMixOrder(Object.keys(stems)).flatMap((name) => {
       const stem = stems[name]
@@ -47,8 +51,9 @@ export const addZipRoute = (app: DocumentedApp, store: Pick<StemStore, 'readMani
     const { taskId } = request.params
     const manifest = taskIdSchema.safeParse(taskId).success ? await store.readManifest(taskId) : undefined
     const files = manifest ? await filesOf(manifest) : []
-    if (files.length === 0) return sendFailure(request, reply, 404, 'The store has no stem of this separation.')
-    const { length, stream } = await zip(files)
+    if (!manifest || files.length === 0)
+      return sendFailure(request, reply, 404, 'The store has no stem of this separation.')
+    const { length, stream } = await zip(files, await joinAnalysis(manifest, store, log))
     stream.once('error', (error: Error) => log.warn({ taskId, error: error.message }, 'zip.cut_short'))
     return reply
       .type('application/zip')
@@ -68,7 +73,7 @@ const zippedName = (index: number, count: number, name: string, { file }: SavedS
 }
 
 // Sound does not get smaller. The files are opened one after the other, as their turn comes.
-const zip = async (files: ZippedFile[]): Promise<{ length: number; stream: Readable }> => {
+const zip = async (files: ZippedFile[], manifest: ManifestWithAudio): Promise<{ length: number; stream: Readable }> => {
   const archive = new ZipFile()
   const stream = archive.outputStream as Readable
   archive.on('error', (error: Error) => stream.destroy(error))
@@ -81,6 +86,8 @@ const zip = async (files: ZippedFile[]): Promise<{ length: number; stream: Reada
       opened(null, open)
     })
   }
+  const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`)
+  archive.addBuffer(text, 'manifest.json', { compress: false, mtime: new Date(manifest.finished_at) })
   stream.once('close', () => open?.destroy()) // who hangs up keeps no file open
   const length = await new Promise<number>((resolve) => archive.end(PLAIN, resolve as () => void)) // its types leave the length out
   return { length, stream }
