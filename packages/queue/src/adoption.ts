@@ -35,12 +35,6 @@ export type AdoptionOptions = {
 /** Changes the job, and takes callbacks out of the box, in one step; throws when the job is another worker's by now. */
 export type Change = (data: SeparationJob, takenNonces: string[]) => Promise<void>
 
-/** Whether anything of what was said may be driven. */
-export type Adopted = {
-  /** Why nothing of it may be driven, where that is so. */
-  objection?: string | undefined
-}
-
 type SeparationsJob = Job<SeparationJob, SeparationResult>
 type Arrival = ResentCallback & { nonce?: string }
 
@@ -101,7 +95,7 @@ export const createAdoption = ({ resent, seal, readback, canAsk }: AdoptionOptio
    *
    * @throws when the job is another worker's by now, or the provider does not tell
    */
-  return async (job: SeparationsJob, change: Change): Promise<Adopted> => {
+  return async (job: SeparationsJob, change: Change): Promise<string | undefined> => {
     const callbacks = await resent.peek(job.data.separation.taskId)
     const registered = callbacks.get(REGISTERED)
     if (registered) {
@@ -110,13 +104,13 @@ export const createAdoption = ({ resent, seal, readback, canAsk }: AdoptionOptio
     }
     const { data } = job
     const later = inOrder(callbacks).filter(({ nonce }) => nonce !== REGISTERED)
-    if (later.length === 0 && (data.awaited || !readback || isBelieved(data))) return {}
-    if (readback) return { objection: await adoptBelieved(data, later, change, readback) }
+    if (later.length === 0 && (data.awaited || !readback || isBelieved(data))) return undefined
+    if (readback) return adoptBelieved(data, later, change, readback)
     const arrived = later.map((each) => each.separation)
     const separation = [knownOf(data) ?? [], arrived].flat().reduce(mergeSeparations)
     const { confirmedBy: _nobody, ...rest } = adopted(data, separation) // nobody has compared what comes in here
     await change({ ...rest, run: data.run + 1, ...traceOf(later) }, noncesOf(later))
-    return {}
+    return undefined
   }
 }
 

@@ -1,26 +1,23 @@
-import type { FailedStem, SavedStem, StemOutcome } from '@stems/domain/manifest'
-import type { NamedStem, Separation } from '@stems/domain/separation'
-import { DelayedError, type Job, type JobsOptions, Queue, SpanKind, WaitingChildrenError, Worker } from 'bullmq'
-import { type Adopted, type Change, createAdoption, type Readback } from './adoption.ts'
+import type { StemOutcome } from '@stems/domain/manifest'
+import type { Separation } from '@stems/domain/separation'
+import { DelayedError, type Job, Queue, SpanKind, WaitingChildrenError, Worker } from 'bullmq'
+import { type Change, createAdoption, type Readback } from './adoption.ts'
 import { type Awaiting, createAwait } from './awaiting.ts'
 import { backoffMs } from './backoff.ts'
-import { readFailure } from './failure.ts'
-import { createArrivals, priorityOf } from './fair-order.ts'
+import { collectOutcomes, refuseAll } from './collect-outcomes.ts'
+import { createArrivals } from './fair-order.ts'
 import {
   type AnalysisJob,
   analysisJobOptions,
-  parseStemJobKey,
   QUEUES,
   type SeparationJob,
   type SeparationResult,
   type StemJob,
   type StemResult,
-  stemJobData,
-  stemJobId,
-  stemJobOptions,
 } from './jobs.ts'
 import { createLibraryIndex, type ListedStatus } from './library-index.ts'
 import { changeOwnJob } from './own-job.ts'
+import { addStems, missingStems } from './plan-stems.ts'
 import { createPlanningPace } from './planning-pace.ts'
 import type { Log, RedisConnection } from './redis.ts'
 import { createResentBox } from './resent.ts'
@@ -89,7 +86,7 @@ export const createSeparationsWorker = ({
   analyses?.on('error', () => {})
   const seal = createSeal(redis, prefix)
   const resent = createResentBox(redis, prefix)
-  const adopt = createAdoption({ resent, seal, readback, canAsk: awaiting?.canAsk ?? false })
+  const merge = createAdoption({ resent, seal, readback, canAsk: awaiting?.canAsk ?? false })
   const awaitTask = createAwait({ awaiting, seal: seal.seal })
   const arrive = createArrivals(redis, prefix)
   const index = createLibraryIndex(redis, prefix)
@@ -99,49 +96,68 @@ export const createSeparationsWorker = ({
 
   const inPace = createPlanningPace(() => stems.getPrioritizedCount())
 
-  const drive = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
+  const process = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
     const confirmLock = async () => {
       const isOurs = (await job.extendLock(token, sharedWorkerOptions.lockDuration)) === 1
       if (!isOurs) throw new Error('another worker has taken this separation over')
     }
     const change: Change = (data, fields) =>
       changeOwnJob(redis, job, token, data, { hash: resent.key(data.separation.taskId), fields })
-    const adopted = await adopt(job, change)
-    return inItsTrace(job, () => goOn(job, token, adopted, change, confirmLock))
+    const mismatch = await merge(job, change)
+    return inItsTrace(job, async () => {
+      onActivity?.() // the provider may have taken its time
+      return take(await decide(job, mismatch, change), job, token, confirmLock)
+    })
   }
 
-  // Who has driven it again began a trace of his own: what follows belongs to that one, and not to the one it was made in.
+  // A job that runs again for another callback belongs to the trace of that one, and not to the one in which it was made.
   const inItsTrace = async <T>({ data: { trace } }: SeparationsJob, work: () => Promise<T>): Promise<T> =>
     trace === undefined ? work() : worker.trace(SpanKind.CONSUMER, 'drive', QUEUES.separations, work, trace)
 
-  const goOn = async (
-    job: SeparationsJob,
-    token: string,
-    { objection }: Adopted,
-    change: Change,
-    confirmLock: () => Promise<void>,
-  ): Promise<SeparationResult> => {
-    onActivity?.() // the provider may have taken its time
-    const { data } = job
+  const decide = async ({ data }: SeparationsJob, mismatch: string | undefined, change: Change): Promise<Step> => {
     if (data.awaited) {
       const next = await awaitTask({ ...data, awaited: data.awaited }, change)
       onActivity?.()
-      if (next.kind === 'wait') {
-        await note(data.separation, data.separation.stems.length === 0 ? 'expected' : 'waiting')
-        await job.moveToDelayed(next.until, token)
+      if (next.kind === 'wait') return next
+      if (next.kind === 'over') return { kind: 'give_up', separation: next.separation }
+    }
+    return mismatch === undefined ? { kind: 'download' } : { kind: 'refuse', mismatch }
+  }
+
+  const take = async (
+    step: Step,
+    job: SeparationsJob,
+    token: string,
+    confirmLock: () => Promise<void>,
+  ): Promise<SeparationResult> => {
+    const { separation } = job.data
+    switch (step.kind) {
+      case 'wait':
+        await note(separation, separation.stems.length === 0 ? 'expected' : 'waiting')
+        await job.moveToDelayed(step.until, token)
         throw new DelayedError() // no attempt is spent
-      }
-      if (next.kind === 'over') return end(job, next.separation, new Map(), confirmLock)
+      case 'give_up':
+        return end(job, step.separation, new Map(), confirmLock)
+      case 'refuse':
+        await end(job, separation, refuseAll(separation, step.mismatch), confirmLock)
+        return { status: 'failed', saved: [] } // whatever is stored: a repeat must be compared again
+      case 'download':
+        await planStems(job, confirmLock)
+        if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
+        return end(job, separation, await collectOutcomes(job), confirmLock)
     }
-    if (objection === undefined) {
-      await planStems(job, confirmLock)
-      if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
-    }
-    const outcomes = objection === undefined ? await collectOutcomes(job) : refuseAll(job.data.separation, objection)
-    if (objection === undefined) confirmAll(job.data.separation, outcomes)
-    const result = await end(job, job.data.separation, outcomes, confirmLock)
-    if (objection !== undefined) return { status: 'failed', saved: [] } // whatever is home: a repeat must be looked at again
-    return result
+  }
+
+  const planStems = async (job: SeparationsJob, confirmLock: () => Promise<void>): Promise<void> => {
+    const { separation } = job.data
+    const missing = await missingStems(job, stems, attempts)
+    if (missing.length === 0) return
+    await inPace(async () => {
+      const [place] = await Promise.all([arrive(missing.length), seal.open(separation).then(begin)])
+      await confirmLock()
+      // The status changes with the jobs and no earlier: after a long wait another worker may have ended the separation.
+      await Promise.all([addStems(stems, missing, place), note(separation, 'downloading')])
+    })
   }
 
   const end = async (
@@ -155,53 +171,22 @@ export const createSeparationsWorker = ({
     await onFinished?.(separation, run)
     await note(separation, status)
     const saved = [...outcomes].filter(([, outcome]) => outcome.status === 'saved').map(([name]) => name)
-    // Last: whoever has looked at the stems of a run may rely on it that all else of the run is done.
-    if (saved.length > 0) await addAnalysis({ taskId: separation.taskId, run })
+    // Last: an analysis may rely on it that all else of the run is done.
+    const analysis = { taskId: separation.taskId, run }
+    if (saved.length > 0) await analyses?.add('analysis', analysis, analysisJobOptions(analysis))
     return { status, saved }
   }
 
-  const addAnalysis = async (job: AnalysisJob): Promise<void> => {
-    await analyses?.add('analysis', job, analysisJobOptions(job))
-  }
-
-  // Adding a child that the parent knows as failed would make the parent wait for ever, so only unknown ones are added.
-  const planStems = async (job: SeparationsJob, confirmLock: () => Promise<void>): Promise<void> => {
-    const { separation, run } = job.data
-    const known = await knownChildren(job)
-    const parent = { id: job.id as string, queue: job.queueQualifiedName }
-    const missing = inOrderOfUse(separation.stems).flatMap((stem) => {
-      const data = stemJobData(separation, stem)
-      const jobId = stemJobId(separation.taskId, run, stem.name)
-      if (!data || known.has(`${stems.qualifiedName}:${jobId}`)) return []
-      return [{ name: 'stem', data, opts: { ...stemJobOptions(attempts), jobId, parent } }]
-    })
-    if (missing.length > 0) await inPace(() => addStems(separation, missing, confirmLock))
-  }
-
-  const addStems = async (separation: Separation, missing: NewStem[], confirmLock: () => Promise<void>) => {
-    const [place] = await Promise.all([arrive(missing.length), seal.open(separation).then(begin)])
-    const children = missing.map((child) => {
-      const priority = priorityOf(place, WANTED_FIRST.includes(child.data.stem))
-      return { ...child, opts: { ...child.opts, priority } }
-    })
-    await confirmLock()
-    // Noted with its stems and no earlier: who has waited for long may find that another has brought it to its end.
-    const [added] = await Promise.all([stems.addBulk(children), note(separation, 'downloading')])
-    // A refused child comes back with a number for an id instead of an error.
-    const refused = added.filter((child) => typeof child.id !== 'string')
-    if (refused.length > 0) throw new Error(`Redis refused ${refused.length} of ${added.length} stem jobs`)
-  }
-
   const running = new Set<string>()
-  const driveSeen = (job: SeparationsJob, token: string): Promise<SeparationResult> => {
+  const processSeen = (job: SeparationsJob, token: string): Promise<SeparationResult> => {
     const { taskId } = job.data.separation
     running.add(taskId)
-    return drive(job, token).finally(() => running.delete(taskId))
+    return process(job, token).finally(() => running.delete(taskId))
   }
 
   const worker = new Worker<SeparationJob, SeparationResult>(
     QUEUES.separations,
-    (job, token) => driveSeen(job, token as string),
+    (job, token) => processSeen(job, token as string),
     {
       ...sharedWorkerOptions,
       ...keepSeparations(retainS),
@@ -232,56 +217,9 @@ export const createSeparationsWorker = ({
   }
 }
 
-type NewStem = { name: string; data: StemJob; opts: JobsOptions }
-
-// Who waits for a separation can begin with these two.
-const WANTED_FIRST = ['vocal', 'vocals', 'lead_vocal', 'instrumental']
-
-const inOrderOfUse = (stems: NamedStem[]): NamedStem[] => {
-  const place = ({ name }: NamedStem) => (WANTED_FIRST.indexOf(name) + 1 || WANTED_FIRST.length + 1) - 1
-  return stems.toSorted((a, b) => place(a) - place(b))
-}
-
-const knownChildren = async (job: SeparationsJob): Promise<Set<string>> => {
-  if (job.attemptsStarted === 1) return new Set() // nobody has held it before
-  const { processed, unprocessed, failed, ignored } = await job.getDependencies()
-  return new Set([
-    ...Object.keys(processed ?? {}),
-    ...Object.keys(ignored ?? {}),
-    ...(unprocessed ?? []),
-    ...(failed ?? []),
-  ])
-}
-
-// Of several runs the last one counts.
-const collectOutcomes = async (job: SeparationsJob): Promise<Map<string, StemOutcome>> => {
-  const urls = new Map(job.data.separation.stems.map(({ name, url }) => [name, url]))
-  const saved: [string, SavedStem][] = Object.entries(await job.getChildrenValues<StemResult>()).map(
-    ([key, result]) => [key, result.saved],
-  )
-  const failed = Object.entries(await job.getIgnoredChildrenFailures()).map(([key, reason]): [string, StemOutcome] => [
-    key,
-    { status: 'failed', source_url: urls.get(parseStemJobKey(key)?.stem ?? '') ?? '', error: readFailure(reason) },
-  ])
-  const ended = [...saved, ...failed].flatMap(([key, outcome]) => {
-    const child = parseStemJobKey(key)
-    return child ? [{ ...child, outcome }] : []
-  })
-  ended.sort((a, b) => a.run - b.run)
-  return new Map(ended.map(({ stem, outcome }) => [stem, outcome]))
-}
-
-// A master that was promoted may never have heard of the children that the last one took: they are planned again.
-const confirmAll = ({ stems }: Separation, outcomes: ReadonlyMap<string, StemOutcome>): void => {
-  const forgotten = stems.filter(({ name, url }) => url !== null && !outcomes.has(name))
-  if (forgotten.length > 0) throw new Error(`Redis has forgotten ${forgotten.length} stem jobs that were planned`)
-}
-
-const refuseAll = ({ stems }: Separation, objection: string): Map<string, StemOutcome> => {
-  const message = `not fetched: ${objection}. The callback is in quarantine.`
-  return new Map(
-    stems.flatMap(({ name, url }): [string, FailedStem][] =>
-      url === null ? [] : [[name, { status: 'failed', source_url: url, error: { code: 'unconfirmed', message } }]],
-    ),
-  )
-}
+/** What a separation's job does next, when it has merged what its callbacks say. `until` in milliseconds since 1970. */
+type Step =
+  | { kind: 'download' }
+  | { kind: 'wait'; until: number }
+  | { kind: 'give_up'; separation: Separation }
+  | { kind: 'refuse'; mismatch: string }
