@@ -6,13 +6,17 @@ import { sendProblem } from './problem.ts'
 const WINDOW_MS = 60_000
 const MOST_ADDRESSES = 10_000 // remembered at once; who floods from more of them is forgotten in turn, and costs no memory
 
-/** Tells requests that were vouched for from those of strangers, and counts the latter by address. */
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** A token is valid, or none is asked for: the request is never rate-limited. */
+    isAuthenticated: boolean
+  }
+}
+
+/** Counts unauthenticated requests by address. */
 export type Strangers = {
-  /** A token, a signature, or no demand for proof: this request is never counted. */
-  vouchFor: (request: FastifyRequest) => void
-  isVouchedFor: (request: FastifyRequest) => boolean
   /**
-   * Counts a request, unless it is vouched for. Beyond the limit it is answered 429, and the connection is closed.
+   * Counts a request, unless it is authenticated. Beyond the limit it is answered 429, and the connection is closed.
    *
    * @returns whether it was answered
    */
@@ -33,10 +37,10 @@ export const createStrangers = async (app: FastifyInstance, perMinute: number): 
     keyGenerator: addressOf,
   })
   const count = app.createRateLimit()
-  const vouched = new WeakSet<FastifyRequest>()
+  app.decorateRequest('isAuthenticated', false)
 
   const turnAway = async (request: FastifyRequest, reply: FastifyReply): Promise<boolean> => {
-    if (perMinute === 0 || vouched.has(request)) return false
+    if (perMinute === 0 || request.isAuthenticated) return false
     const limit = await count(request)
     if (limit.isAllowed || !limit.isExceeded) return false
     reply.header('retry-after', limit.ttlInSeconds).header('connection', 'close')
@@ -44,11 +48,7 @@ export const createStrangers = async (app: FastifyInstance, perMinute: number): 
     return true
   }
 
-  return {
-    vouchFor: (request) => void vouched.add(request),
-    isVouchedFor: (request) => vouched.has(request),
-    turnAway,
-  }
+  return { turnAway }
 }
 
 /**
