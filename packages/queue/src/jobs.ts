@@ -52,7 +52,7 @@ export const stemJobData = (
   url === null ? undefined : { taskId, stem: name, url, ...(otherUrls ? { otherUrls } : {}), receivedAt }
 
 /** What a finished job in `stems` returns. */
-export type StemResult = { stem: string; saved: SavedStem }
+export type StemResult = { saved: SavedStem }
 
 /** Data of a job in `analyses`: look at the stems that a run of a separation has saved. */
 export type AnalysisJob = { taskId: string; run: number }

@@ -1,4 +1,5 @@
 import { type Separation, separationSchema } from '@stems/domain/separation'
+import { execAll } from './exec.ts'
 import { RETENTION_S } from './jobs.ts'
 import type { RedisConnection } from './redis.ts'
 
@@ -20,11 +21,9 @@ export const createResentBox = (redis: RedisConnection, prefix: string) => {
   return {
     /** Leaves a callback for the task's job. */
     put: async (separation: Separation, nonce: string, trace?: string): Promise<void> => {
-      await redis
-        .multi()
-        .hset(key(separation.taskId), nonce, JSON.stringify({ ...separation, trace }))
-        .expire(key(separation.taskId), RETENTION_S)
-        .exec()
+      const box = key(separation.taskId)
+      const content = JSON.stringify({ ...separation, trace })
+      await execAll(redis.multi().hset(box, nonce, content).expire(box, RETENTION_S))
     },
     /** Does it still wait? */
     has: async (taskId: string, nonce: string): Promise<boolean> => (await redis.hexists(key(taskId), nonce)) === 1,
