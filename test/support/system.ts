@@ -48,7 +48,7 @@ export type System = {
   analyzed: (taskId: string, matches?: (manifest: ManifestWithAudio) => boolean) => Promise<ManifestWithAudio>
   /** The sha256 of a file in the store. */
   sha256: (taskId: string, file: string) => Promise<string>
-  /** All files of the store, relative to it. */
+  /** All files of the store but its checkpoint, relative to it. */
   files: () => Promise<string[]>
   queue: (name: QueueName) => Queue
 }
@@ -164,7 +164,7 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
     files: async () => {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true })
       return entries
-        .filter((entry) => entry.isFile())
+        .filter((entry) => entry.isFile() && entry.name !== '.checkpoint')
         .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     },
   }

@@ -27,13 +27,15 @@ export const startReindex = ({ redis, prefix, store, everyMs, log }: ReindexOpti
   const check = async (): Promise<void> => {
     if (!(await leader.take())) return
     const [completeAt, checkpoint = ''] = await Promise.all([index.completeAt(), store.readCheckpoint()])
-    if (completeAt === null || completeAt < checkpoint) {
+    const isBehind = completeAt === null || completeAt < checkpoint
+    if (isBehind) {
       const separations = await reindex({ index, store, onBatch: leader.extend, signal: leaving.signal })
       log.info({ separations, completeAt, checkpoint }, 'library.reindexed')
     }
     const now = new Date().toISOString()
     await index.markComplete(now)
-    await store.writeCheckpoint(now) // last: a checkpoint that Redis does not know would only start a reindex
+    // After the mark, since a checkpoint that Redis does not know starts a reindex; and not for a Redis that has just begun.
+    if (!isBehind) await store.writeCheckpoint(now)
   }
 
   const checks = repeat(everyMs, check, (error) => log.debug({ error: error.message }, 'library.reindex_interrupted'))
