@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export const waitFor = async <T>(
   what: string,
   look: () => Promise<T> | T,
-  { withinMs = 30_000, everyMs = 25 } = {},
+  { withinMs = 60_000, everyMs = 25 } = {},
 ): Promise<NonNullable<T>> => {
   const end = Date.now() + withinMs
   for (;;) {
