@@ -20,7 +20,9 @@ export const createEventStreams = (app: FastifyInstance, { streams, everyMs, hea
   const heartbeat = setInterval(() => {
     for (const stream of open) stream.beat()
   }, heartbeatMs).unref()
+  let isClosing = false
   app.addHook('preClose', (done) => {
+    isClosing = true
     clearInterval(heartbeat)
     for (const stream of open) stream.end()
     unread.hurry()
@@ -44,6 +46,7 @@ export const createEventStreams = (app: FastifyInstance, { streams, everyMs, hea
         stop()
       })
       stream.once('end', () => unread.add(request.raw.socket, reply.raw))
+      if (isClosing) stream.end() // it was being opened when the others were ended
       return reply
         .type('text/event-stream; charset=utf-8')
         .header('cache-control', 'no-store, no-transform')
