@@ -8,7 +8,7 @@ import type { Stage } from './stage.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const OURS =
-  /^(package\.json|scripts\/(compose-secrets|local-files|with-redis|expect|separate|replay|replay\/[\w-]+)\.ts|(apps|packages)\/[\w-]+\/(package\.json|src\/.+)|apps\/board\/web\/[\w-]+\.(js|svg)|\.compiled\/.+)$/
+  /^(package\.json|scripts\/(compose-secrets|local-files|with-redis|expect|separate|reindex|replay|replay\/[\w-]+)\.ts|(apps|packages)\/[\w-]+\/(package\.json|src\/.+)|apps\/board\/web\/[\w-]+\.(js|svg)|\.compiled\/.+)$/
 const PACKAGE_MANAGERS = 'npm npx corepack yarn yarnpkg pnpm apt apt-get dpkg apk rpm pip pip3 gem cargo'
 const WRITABLE = {
   ingress: ['/app/data/spool', '/tmp'],
@@ -108,10 +108,11 @@ export const checkImage = async ({ project, token, board }: Stage, { check }: Ch
     assert.equal(await inImage('find /app/secrets /app/data -type f'), '')
   })
 
-  await check('the image has all that `replay`, `expect` and `separate` need', async () => {
+  await check('the image has all that `replay`, `reindex`, `expect` and `separate` need', async () => {
     const run = (service: string, script: string, ...args: string[]) =>
       project.compose('run', '--rm', '-T', service, 'node', `scripts/${script}.ts`, ...args)
     await assert.rejects(run('worker', 'replay', 'nobody-knows-me'), { code: 1, stdout: /^nobody-knows-me is unknown/ })
+    assert.match(await run('worker', 'reindex'), /^the library holds the \d+ separations of the store$/m)
     await run('worker', 'expect', 'a-task-that-waits')
     const waiting = await fetch(`${board.url}/api/separations/a-task-that-waits`, {
       headers: { authorization: `Basic ${btoa(`${board.username}:${board.password}`)}` },
