@@ -51,8 +51,8 @@ export const stemJobData = (
 ): StemJob | undefined =>
   url === null ? undefined : { taskId, stem: name, url, ...(otherUrls ? { otherUrls } : {}), receivedAt }
 
-/** What a finished job in `stems` returns. */
-export type StemResult = { saved: SavedStem }
+/** What a finished job in `stems` returns. Its separation keeps it longer than the job lives. */
+export type StemResult = { saved: SavedStem; attempts: number }
 
 /** Data of a job in `analyses`: look at the stems that a run of a separation has saved. */
 export type AnalysisJob = { taskId: string; run: number }

@@ -36,11 +36,12 @@ export const createProgressReader = (redis: RedisConnection, prefix: string) => 
       redis.hget(`${key}:processed`, child),
       redis.hget(`${key}:failed`, child),
     ])
-    const unknown = { stem, bytes: null, total: null, attempts: 1 }
-    if (reason !== null) return { ...unknown, state: 'failed', lastError: readFailure(reason) }
+    if (reason !== null) {
+      return { stem, state: 'failed', bytes: null, total: null, attempts: 1, lastError: readFailure(reason) }
+    }
     if (returned === null) return undefined
-    const { bytes } = (JSON.parse(returned) as StemResult).saved
-    return { ...unknown, state: 'completed', bytes, total: bytes, lastError: null }
+    const { saved, attempts } = JSON.parse(returned) as StemResult
+    return { stem, state: 'completed', bytes: saved.bytes, total: saved.bytes, attempts, lastError: null }
   }
 
   const readStem = async (parent: Job<SeparationJob>, stem: string): Promise<StemProgress> => {

@@ -74,7 +74,7 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
       })
       const shown = { ...saved, source_url: publicLink(saved.source_url) }
       await options.onSaved?.(job.data, shown).catch(refuseToEnd)
-      return { saved: shown }
+      return { saved: shown, attempts: job.attemptsMade + 1 }
     } catch (error) {
       if (signal.aborted) throw error
       if (error instanceof StemError && error.code === 'store') return postpone(job, error, token)

@@ -12,7 +12,7 @@ import { createSubmitter } from '../src/submit.ts'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 
-test('what became of stems is told when their own jobs are forgotten already', async () => {
+test('tells how stems ended, and after how many attempts, when their own jobs are forgotten', async () => {
   const prefix = `test-${randomUUID()}`
   const target = { url: inject('redisUrl') }
   const [redis, jobs] = [connectImpatiently(target, SILENT), connectPatiently(target, SILENT)]
@@ -20,7 +20,7 @@ test('what became of stems is told when their own jobs are forgotten already', a
   const room = { redis: jobs, prefix, log: SILENT }
   const separations = createSeparationsWorker({
     ...room,
-    attempts: 1,
+    attempts: 2,
     begin: async () => {},
     finish: async () => 'partial',
   })
@@ -29,7 +29,8 @@ test('what became of stems is told when their own jobs are forgotten already', a
     concurrency: 2,
     globalConcurrency: undefined,
     backoffMs: 1,
-    save: async ({ stem, url }) => {
+    save: async ({ stem, url }, { number }) => {
+      if (stem === 'vocal' && number === 1) throw new StemError('interrupted', 'later', 'the file server answered 500.')
       if (stem === 'drums') throw new StemError('gone', 'never', 'the far side answered 404.')
       const saved = { file: 'vocal.mp3', bytes: 7, sha256: 'a'.repeat(64), content_type: 'audio/mpeg' }
       return { status: 'saved', ...saved, source_url: url, saved_at: new Date().toISOString() }
@@ -57,7 +58,7 @@ test('what became of stems is told when their own jobs are forgotten already', a
   expect(await queue.getJobCountByTypes('completed', 'failed')).toBe(0)
 
   expect(await progress.read('task')).toEqual([
-    { stem: 'vocal', state: 'completed', bytes: 7, total: 7, attempts: 1, lastError: null },
+    { stem: 'vocal', state: 'completed', bytes: 7, total: 7, attempts: 2, lastError: null },
     {
       ...{ stem: 'drums', state: 'failed', bytes: null, total: null, attempts: 1 },
       lastError: { code: 'gone', message: 'the far side answered 404.' },
