@@ -1,6 +1,3 @@
-import type { RedisConnection } from './redis.ts'
-import { defineScript } from './script.ts'
-
 /** So much later for every stem that came before it within the same ten seconds. */
 export const EACH_S = 5
 
@@ -34,30 +31,22 @@ export const priorityOf = ({ at, before }: Place, isWantedFirst: boolean): numbe
 }
 
 /**
- * Counts the stems that are planned, all workers together, by Redis' clock.
+ * Counts the stems that this process plans. Each worker counts its own: of a bulk that several workers share, each plans a part,
+ * and together they download it the faster.
  *
- * @param redis stays the caller's to close
+ * @param now replaces the clock in tests; milliseconds
  * @returns gives a separation of so many stems its place
  */
-export const createArrivals = (redis: RedisConnection, prefix: string) => {
-  const key = `${prefix}:arrivals`
-  const arrive = defineScript(redis, 'arrive', ARRIVE)
-  return async (stems: number): Promise<Place> => {
-    const [at, before] = (await arrive([key], WINDOW_S, stems)) as [number, number]
-    return { at, before }
+export const createArrivals = (now: () => number = Date.now) => {
+  let window = 0
+  let count = 0
+  return (stems: number): Place => {
+    const at = Math.floor(now() / 1000)
+    if (Math.floor(at / WINDOW_S) !== window) count = 0
+    window = Math.floor(at / WINDOW_S)
+    count += stems
+    return { at, before: count - stems }
   }
 }
 
 const WINDOW_S = 10
-
-const ARRIVE = `
-local at = tonumber(redis.call('time')[1])
-local window = string.format('%.0f', math.floor(at / ARGV[1]))
-if redis.call('hget', KEYS[1], 'window') ~= window then
-  redis.call('del', KEYS[1])
-  redis.call('hset', KEYS[1], 'window', window)
-end
-local before = redis.call('hincrby', KEYS[1], 'count', ARGV[2]) - ARGV[2]
-redis.call('expire', KEYS[1], 2 * ARGV[1])
-return {at, before}
-`

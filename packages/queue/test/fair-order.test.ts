@@ -1,11 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import { expect, inject, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createArrivals, EACH_S, LONGEST_S, priorityOf, REST_S } from '../src/fair-order.ts'
-import { connectPatiently, disconnect } from '../src/redis.ts'
 
 const HIGHEST = 2 ** 21 - 1
-const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 const TURN_S = HIGHEST * 60 // how long until the minutes start again
 
 // A moment between two starts, with room for all that is put off.
@@ -60,15 +57,15 @@ test('when the minutes start again, who comes overtakes those that wait: for the
   expect(priorityOf({ at: start - 1, before: 0 }, true)).toBe(HIGHEST)
 })
 
-test('all who plan count together, and begin anew after ten seconds', async () => {
-  const redis = connectPatiently({ url: inject('redisUrl') }, SILENT)
-  onTestFinished(() => disconnect(redis))
-  const prefix = `test-${randomUUID()}`
-  const [one, other] = [createArrivals(redis, prefix), createArrivals(redis, prefix)]
-  const places = await Promise.all(Array.from({ length: 100 }, (_, index) => (index % 2 ? one : other)(12)))
-  const byWindow = Map.groupBy(places, (place) => Math.floor(place.at / 10))
-  for (const of of byWindow.values()) {
-    expect(of.map((place) => place.before).sort((a, b) => a - b)).toEqual(of.map((_, index) => index * 12))
-  }
-  expect(await redis.ttl(`${prefix}:arrivals`)).toBeGreaterThan(0)
+test('each separation comes after the stems planned before it in the same ten seconds', () => {
+  let now = 1_000_000_000
+  const arrive = createArrivals(() => now)
+  expect([arrive(12), arrive(2), arrive(12)].map(({ before }) => before)).toEqual([0, 12, 14])
+  now += 9_999
+  expect(arrive(1)).toEqual({ at: 1_000_009, before: 26 })
+  now += 1
+  expect([arrive(12), arrive(12)]).toEqual([
+    { at: 1_000_010, before: 0 },
+    { at: 1_000_010, before: 12 },
+  ])
 })
