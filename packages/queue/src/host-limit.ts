@@ -21,6 +21,9 @@ export type AttemptFacts = { leftMs: number; signal: AbortSignal; progress: (byt
 
 const LONGEST_PAUSE_MS = 3600_000
 
+// The stems of a separation start together: that their host is not paused is asked once for all.
+const UNPAUSED_FOR_MS = 200
+
 /**
  * Decides for all workers together when the hosts of files may be asked: not while they are paused, and no more often than the
  * rate limit allows. While Redis is disconnected, no host is paused and each process limits its own requests.
@@ -29,6 +32,15 @@ export const createHostLimit = ({ redis, prefix, rateLimit, onRefused = () => {}
   const keyOf = (host: string): string => `${prefix}:host:${host}:paused`
   const reportRefusedCommand = (error: Error): void => {
     if (error.name === 'ReplyError') log.warn({ error: error.message }, 'host_limit.failed')
+  }
+  /** Hosts that are being asked about, or were not paused a moment ago. */
+  const known = new Map<string, Promise<number>>()
+
+  const readPauseMs = async (host: string): Promise<number> => {
+    const pauseMs = (await redis.pttl(keyOf(host)).catch(reportRefusedCommand)) ?? 0
+    if (pauseMs > 0) known.delete(host)
+    else setTimeout(() => known.delete(host), UNPAUSED_FOR_MS).unref()
+    return pauseMs
   }
 
   return {
@@ -42,7 +54,9 @@ export const createHostLimit = ({ redis, prefix, rateLimit, onRefused = () => {}
       const host = hostOf(link)
       const check = async (): Promise<void> => {
         if (signal.aborted) throw new StemError('interrupted', 'later', 'the wait for the host was interrupted.')
-        const pauseMs = (await redis.pttl(keyOf(host)).catch(reportRefusedCommand)) ?? 0
+        const asked = known.get(host) ?? readPauseMs(host)
+        known.set(host, asked)
+        const pauseMs = await asked
         if (pauseMs <= 0 || pauseMs >= leftMs) return
         onRefused('pause')
         throw new BusyHostError('pause', host, pauseMs)
@@ -62,6 +76,7 @@ export const createHostLimit = ({ redis, prefix, rateLimit, onRefused = () => {}
         // Redis runs both in this order: the first begins a pause, the second prolongs one that was there.
         const commands = [redis.set(key, '', 'PX', pauseMs, 'NX'), redis.pexpire(key, pauseMs, 'GT')]
         await Promise.all(commands).catch(reportRefusedCommand)
+        known.delete(host)
         log.info({ host, ms: pauseMs }, 'host.paused')
       }
     },

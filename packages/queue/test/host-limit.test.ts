@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { BusyHostError } from '@stems/domain/errors'
-import { expect, inject, onTestFinished, test } from 'vitest'
+import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { startRedisServer } from '../../../test/support/redis-server.ts'
 import { waitFor } from '../../../test/support/wait-for.ts'
 import { createHostLimit } from '../src/host-limit.ts'
@@ -53,6 +53,15 @@ test('a host that one process pauses is asked by none, and other hosts are asked
   }
   expect(refused).toEqual(['pause', 'pause'])
   await other.acquire(OTHER, FOREVER)
+})
+
+test('that a host is not paused is asked once for the stems that start together, and a pause at once holds for its process', async () => {
+  const { one } = await startLimits()
+  const asked = vi.spyOn(one.redis, 'pttl')
+  await Promise.all(Array.from({ length: 12 }, () => one.acquire(LINK, FOREVER)))
+  expect(asked).toHaveBeenCalledTimes(1)
+  await one.pause(['files.example'], 60_000)
+  expect(await pauseLeftMs(one.acquire(LINK, FOREVER))).toBeGreaterThan(50_000)
 })
 
 test('a host is the same in upper case, with its usual port and with a dot at its end; another port is another', async () => {
