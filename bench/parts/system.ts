@@ -8,7 +8,7 @@ import { KEY, signed } from './callbacks.ts'
 import { createGun, type Load, type Shot } from './load.ts'
 import { type Fsync, startRedis } from './redis.ts'
 
-const LOOK_MS = 5
+const LOOK_MS = 50 // each look is two commands of Redis, which P9 counts
 const NOT_ENDED = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children'] as const
 
 const sum = (counts: Record<string, number>): number => Object.values(counts).reduce((all, count) => all + count, 0)

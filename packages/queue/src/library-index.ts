@@ -79,7 +79,7 @@ local entry = redis.call('HGET', KEYS[2], task)
 local before = entry and string.match(entry, '^%a+')
 if (entry and mode == 'add') or (not entry and mode == 'touch') then return end
 if mode == 'touch' then status = before end
-redis.call('ZADD', KEYS[1], 'NX', ARGV[2], task)
+if not entry then redis.call('ZADD', KEYS[1], 'NX', ARGV[2], task) end
 redis.call('HSET', KEYS[2], task, status .. ' ' .. ARGV[4])
 if before == status then return end
 if before then redis.call('HINCRBY', KEYS[3], before, -1) end

@@ -15,11 +15,28 @@ export const changeOwnJob = async <Data>(
   data: Data,
   { hash, fields }: { hash: string; fields: string[] },
 ): Promise<void> => {
-  const key = `${job.queueQualifiedName}:${job.id}`
-  const changed = await redis.eval(CHANGE, 3, `${key}:lock`, key, hash, token, JSON.stringify(data), ...fields)
-  if (changed !== 1) throw new Error('another worker has taken this separation over')
+  const changed = await redis.eval(CHANGE, 3, lockKeyOf(job), keyOf(job), hash, token, JSON.stringify(data), ...fields)
+  if (changed !== 1) throw new TakenOverError()
   job.data = data
 }
+
+/**
+ * @param token of the lock, as the worker was given it
+ * @throws when another worker has taken the job over
+ */
+export const confirmOwnJob = async (redis: RedisConnection, job: Job, token: string): Promise<void> => {
+  if ((await redis.get(lockKeyOf(job))) !== token) throw new TakenOverError()
+}
+
+class TakenOverError extends Error {
+  constructor() {
+    super('another worker has taken this separation over')
+    this.name = 'TakenOverError'
+  }
+}
+
+const keyOf = ({ queueQualifiedName, id }: Job): string => `${queueQualifiedName}:${id}`
+const lockKeyOf = (job: Job): string => `${keyOf(job)}:lock`
 
 const CHANGE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

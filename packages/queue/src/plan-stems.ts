@@ -1,5 +1,6 @@
 import type { NamedStem, Separation } from '@stems/domain/separation'
 import type { Job, JobsOptions, Queue } from 'bullmq'
+import { isFirstStart } from './collect-outcomes.ts'
 import { type Place, priorityOf } from './fair-order.ts'
 import {
   type SeparationJob,
@@ -63,7 +64,7 @@ const inOrderOfUse = (stems: NamedStem[]): Separation['stems'] => {
 }
 
 const knownChildren = async (job: Job): Promise<Set<string>> => {
-  if (job.attemptsStarted === 1) return new Set() // its first start: nothing can have been added
+  if (isFirstStart(job)) return new Set()
   const { processed, unprocessed, failed, ignored } = await job.getDependencies()
   return new Set([
     ...Object.keys(processed ?? {}),

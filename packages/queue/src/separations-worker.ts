@@ -4,7 +4,7 @@ import { DelayedError, type Job, Queue, SpanKind, WaitingChildrenError, Worker }
 import { type Change, createAdoption, type Readback } from './adoption.ts'
 import { type Awaiting, createAwait } from './awaiting.ts'
 import { backoffMs } from './backoff.ts'
-import { collectOutcomes, refuseAll } from './collect-outcomes.ts'
+import { collectOutcomes, type Outcomes, refuseAll } from './collect-outcomes.ts'
 import { createArrivals } from './fair-order.ts'
 import {
   type AnalysisJob,
@@ -16,7 +16,7 @@ import {
   type StemResult,
 } from './jobs.ts'
 import { createLibraryIndex, type ListedStatus } from './library-index.ts'
-import { changeOwnJob } from './own-job.ts'
+import { changeOwnJob, confirmOwnJob } from './own-job.ts'
 import { addStems, missingStems } from './plan-stems.ts'
 import { createPlanningPace } from './planning-pace.ts'
 import type { Log, RedisConnection } from './redis.ts'
@@ -88,7 +88,7 @@ export const createSeparationsWorker = ({
   const resent = createResentBox(redis, prefix)
   const merge = createAdoption({ resent, seal, readback, canAsk: awaiting?.canAsk ?? false })
   const awaitTask = createAwait({ awaiting, seal: seal.seal })
-  const arrive = createArrivals(redis, prefix)
+  const arrive = createArrivals()
   const index = createLibraryIndex(redis, prefix)
 
   const note = ({ taskId, receivedAt }: Separation, status: ListedStatus): Promise<void> =>
@@ -97,10 +97,7 @@ export const createSeparationsWorker = ({
   const inPace = createPlanningPace(() => stems.getPrioritizedCount())
 
   const process = async (job: SeparationsJob, token: string): Promise<SeparationResult> => {
-    const confirmLock = async () => {
-      const isOurs = (await job.extendLock(token, sharedWorkerOptions.lockDuration)) === 1
-      if (!isOurs) throw new Error('another worker has taken this separation over')
-    }
+    const confirmLock = () => confirmOwnJob(redis, job, token)
     const change: Change = (data, fields) =>
       changeOwnJob(redis, job, token, data, { hash: resent.key(data.separation.taskId), fields })
     const mismatch = await merge(job, change)
@@ -142,10 +139,19 @@ export const createSeparationsWorker = ({
         await end(job, separation, refuseAll(separation, step.mismatch), confirmLock)
         return { status: 'failed', saved: [] } // whatever is stored: a repeat must be compared again
       case 'download':
-        await planStems(job, confirmLock)
-        if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
-        return end(job, separation, await collectOutcomes(job), confirmLock)
+        return end(job, separation, await download(job, token, confirmLock), confirmLock)
     }
+  }
+
+  const download = async (job: SeparationsJob, token: string, confirmLock: () => Promise<void>): Promise<Outcomes> => {
+    const before = await collectOutcomes(job)
+    if (before.missing.length === 0) return before.outcomes
+    await planStems(job, confirmLock)
+    if (await job.moveToWaitingChildren(token)) throw new WaitingChildrenError()
+    const { outcomes, missing } = await collectOutcomes(job)
+    // A master that was promoted may never have received them. They are planned again.
+    if (missing.length > 0) throw new Error(`Redis has forgotten ${missing.length} stem jobs that were planned`)
+    return outcomes
   }
 
   const planStems = async (job: SeparationsJob, confirmLock: () => Promise<void>): Promise<void> => {
@@ -153,17 +159,17 @@ export const createSeparationsWorker = ({
     const missing = await missingStems(job, stems, attempts)
     if (missing.length === 0) return
     await inPace(async () => {
-      const [place] = await Promise.all([arrive(missing.length), seal.open(separation).then(begin)])
+      await begin(await seal.open(separation))
       await confirmLock()
       // The status changes with the jobs and no earlier: after a long wait another worker may have ended the separation.
-      await Promise.all([addStems(stems, missing, place), note(separation, 'downloading')])
+      await Promise.all([addStems(stems, missing, arrive(missing.length)), note(separation, 'downloading')])
     })
   }
 
   const end = async (
     job: SeparationsJob,
     separation: Separation,
-    outcomes: ReadonlyMap<string, StemOutcome>,
+    outcomes: Outcomes,
     confirmLock: () => Promise<void>,
   ): Promise<SeparationResult> => {
     const status = await finish(separation, outcomes, confirmLock)
