@@ -50,7 +50,6 @@ const main = async (): Promise<void> => {
     }
     process.exitCode = isTrue.every(Boolean) ? 0 : 1
   } finally {
-    await progress.close()
     disconnect(redis)
     await system.close()
     await Promise.all([provider.close(), gateway.close()])

@@ -33,13 +33,9 @@ const main = async (taskIds: string[]): Promise<void> => {
   const store = await openStore(config.STORE_URL, storeOptions(config))
   await withRedis(redisTarget(config), async (redis) => {
     const submitter = createSubmitter({ redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS })
-    try {
-      for (const taskId of taskIds) {
-        const isHome = async () => (await store.readManifest(taskId))?.status === 'complete'
-        console.log(`${taskId} ${ANSWERS[await submitter.expect(taskId, isHome)]}`)
-      }
-    } finally {
-      await submitter.close()
+    for (const taskId of taskIds) {
+      const isHome = async () => (await store.readManifest(taskId))?.status === 'complete'
+      console.log(`${taskId} ${ANSWERS[await submitter.expect(taskId, isHome)]}`)
     }
   })
 }

@@ -7,7 +7,7 @@ import { separationOfManifest } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { createNotifications } from '@stems/queue/notifications'
 import { createQuarantine } from '@stems/queue/quarantine'
-import { createSubmitter, type TaskSubmitter } from '@stems/queue/submit'
+import { createSubmitter, type Submitter } from '@stems/queue/submit'
 import { isStoreUrl, openStore, STORE_URL_FORM } from '@stems/store/open-store'
 import type { StemStore } from '@stems/store/stem-store'
 import { z } from 'zod'
@@ -48,18 +48,14 @@ const main = async (args: string[]): Promise<void> => {
       createQuarantine(queue),
       createNotifications(queue),
     ]
-    try {
-      let done: boolean
-      if (verb === 'quarantine') done = await releaseQuarantine({ quarantine, submitter, taskIds, print })
-      else if (verb === 'notifications') done = await sendNotificationsAgain({ notifications, taskIds, print })
-      else {
-        const store = await openStore(config.STORE_URL, storeOptions(config))
-        done = await replayAll({ submitter, store, taskIds })
-      }
-      if (!done) process.exitCode = 1
-    } finally {
-      for (const each of [submitter, quarantine, notifications]) await each.close()
+    let done: boolean
+    if (verb === 'quarantine') done = await releaseQuarantine({ quarantine, submitter, taskIds, print })
+    else if (verb === 'notifications') done = await sendNotificationsAgain({ notifications, taskIds, print })
+    else {
+      const store = await openStore(config.STORE_URL, storeOptions(config))
+      done = await replayAll({ submitter, store, taskIds })
     }
+    if (!done) process.exitCode = 1
   })
 }
 
@@ -68,7 +64,7 @@ const replayAll = async ({
   store,
   taskIds,
 }: {
-  submitter: TaskSubmitter
+  submitter: Submitter
   store: StemStore
   taskIds: string[]
 }): Promise<boolean> => {

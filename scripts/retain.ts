@@ -54,7 +54,6 @@ const main = async (args: string[]): Promise<void> => {
     console.log(inWords(retired, isDryRun))
     if (retired.failed > 0) process.exitCode = 1
   } finally {
-    await jobs.close()
     disconnect(redis)
   }
 }

@@ -57,7 +57,6 @@ const main = async (args: string[]): Promise<void> => {
       tell(await purchase(order, { again }))
     } finally {
       close()
-      await submitter.close()
     }
   })
 }

@@ -35,7 +35,6 @@ export const watchQueues = (redisUrl: string) => {
       return new Set(jobs.map((job) => job.data.taskId as string))
     },
     close: async (): Promise<void> => {
-      await queues.close()
       disconnect(redis)
     },
   }

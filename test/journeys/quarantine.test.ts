@@ -16,7 +16,6 @@ const openQuarantine = async (env: Record<string, string>) => {
   await once(redis, 'ready')
   const quarantine = createQuarantine({ redis, prefix: env.QUEUE_PREFIX ?? '', deadlineMs: 5000 })
   onTestFinished(async () => {
-    await quarantine.close()
     disconnect(redis)
   })
   return quarantine

@@ -28,7 +28,6 @@ const startBoard = async (redisUrl = inject('redisUrl')) => {
   if (redis.status !== 'ready') await once(redis, 'ready')
   const announcer = createAnnouncer({ redis, prefix })
   onTestFinished(async () => {
-    await announcer.close()
     disconnect(redis)
   })
   const as = (user: string) => ({ authorization: `Basic ${btoa(`${user}:${user}-password`)}` })

@@ -29,7 +29,6 @@ export const startSubmitter = (board: TestBoard, redisUrl: string) => {
   const ready = new Promise<void>((resolve) => redis.once('ready', resolve))
   const submitter = createSubmitter({ redis, prefix: board.prefix, deadlineMs: 5000 })
   onTestFinished(async () => {
-    await submitter.close()
     disconnect(redis)
   })
   return async (separation: Separation) => {

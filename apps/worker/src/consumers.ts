@@ -7,7 +7,7 @@ import { connectPatiently, disconnect, isReady, type RedisConnection } from '@st
 import { createSeparationsWorker } from '@stems/queue/separations-worker'
 import { createStemsWorker } from '@stems/queue/stems-worker'
 import { createStuckFinder } from '@stems/queue/stuck'
-import type { TaskSubmitter } from '@stems/queue/submit'
+import type { Submitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import type { Tracing } from '@stems/telemetry/tracing'
@@ -38,7 +38,7 @@ export type ConsumersOptions = {
   config: WorkerConfig
   /** A connection that fails fast; it stays the caller's to close. */
   statusRedis: RedisConnection
-  submitter: TaskSubmitter
+  submitter: Submitter
   store: StemStore
   metrics: WorkerMetrics
   providerApi: ReturnType<typeof createProviderApi> | undefined
@@ -106,13 +106,9 @@ export const startConsumers = (options: ConsumersOptions) => {
   const reindex = startReindex({ redis: jobsRedis, prefix, store, everyMs: config.reconcileMs, log })
 
   const leave = async (): Promise<void> => {
-    await Promise.all([stems.close(DRAIN_MS), separations.close(), analyses?.close(), notify?.stop()])
-    await notify?.close()
+    await Promise.all([stems.close(DRAIN_MS), separations.close(), analyses?.close(), notify?.close()])
     await reconcile.close()
     await reindex.close()
-    await stuck.close()
-    await quarantine.close()
-    await counter.close()
   }
 
   // A Redis that is away cannot be told that anybody leaves. The next worker finds what was under way to have stalled.

@@ -148,8 +148,6 @@ closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await analysisThread?.close()
   await danger.close()
   await retention.close()
-  await waiting.close()
-  await ownSubmitter.close()
   disconnect(statusRedis)
   await health.close()
   await tracing?.close()

@@ -59,9 +59,7 @@ export const startNotify = ({ config, queue, store, metrics, tracer, log }: Noti
           announcer.announce(stemSaved(taskId, stem, saved))
       : undefined,
     /** Sends nothing any more; what is being sent has a moment. Safe to call twice. */
-    stop: () => worker.close(DRAIN_MS),
-    /** To be called when nobody announces any more. */
-    close: announcer.close,
+    close: () => worker.close(DRAIN_MS),
   }
 }
 

@@ -62,7 +62,6 @@ export const startRetention = (options: RetentionOptions) => {
     close: async (): Promise<void> => {
       leaving.abort()
       await sweeps.close()
-      await jobs.close()
     },
   }
 }

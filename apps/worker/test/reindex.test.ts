@@ -23,7 +23,6 @@ const start = async () => {
   const store = createFileStore(root)
   const listing = createListing({ redis, prefix, deadlineMs: 20_000 })
   onTestFinished(async () => {
-    await listing.close()
     disconnect(redis)
     await rm(root, { recursive: true, force: true })
   })

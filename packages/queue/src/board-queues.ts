@@ -7,21 +7,12 @@ import type { RedisConnection } from './redis.ts'
  *
  * @param redis a connection that fails fast; it stays the caller's to close
  */
-export const createBoardQueues = ({ redis, prefix }: { redis: RedisConnection; prefix: string }) => {
-  const queues = {
-    separations: openQueue(redis, prefix, QUEUES.separations),
-    stems: openQueue(redis, prefix, QUEUES.stems),
-    quarantine: openQueue(redis, prefix, QUEUES.quarantine),
-    notifications: openQueue(redis, prefix, QUEUES.notifications),
-    analyses: openQueue(redis, prefix, QUEUES.analyses),
-  }
-  return {
-    ...queues,
-    /** Safe to call twice. */
-    close: async () => {
-      await Promise.all(Object.values(queues).map((queue) => queue.close()))
-    },
-  }
-}
+export const createBoardQueues = ({ redis, prefix }: { redis: RedisConnection; prefix: string }) => ({
+  separations: openQueue(redis, prefix, QUEUES.separations),
+  stems: openQueue(redis, prefix, QUEUES.stems),
+  quarantine: openQueue(redis, prefix, QUEUES.quarantine),
+  notifications: openQueue(redis, prefix, QUEUES.notifications),
+  analyses: openQueue(redis, prefix, QUEUES.analyses),
+})
 
 export type BoardQueues = ReturnType<typeof createBoardQueues>

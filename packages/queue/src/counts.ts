@@ -63,9 +63,6 @@ export const createQueueCounter = (redis: RedisConnection, prefix: string) => {
       const { completed, failed } = await readLastHour(queueOf(QUEUES.stems))
       return { saved: completed, failed }
     },
-    close: async () => {
-      await Promise.all(queues.map((queue) => queue.close()))
-    },
   }
 }
 

@@ -94,7 +94,6 @@ export const createListing = ({ redis, prefix, deadlineMs }: QueueAccess) => {
      * @throws {QueueAwayError}
      */
     find: (taskId: string) => ask(() => findNow(taskId)),
-    close: () => queue.close(),
   }
 }
 

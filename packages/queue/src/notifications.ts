@@ -63,7 +63,6 @@ export const createAnnouncer = ({
       const since = new Date().toISOString()
       await queue.add(notification.type, { ...notification, since }, notificationJobOptions(id))
     },
-    close: () => queue.close(),
   }
 }
 
@@ -207,7 +206,6 @@ export const createNotifications = ({ redis, prefix, deadlineMs }: QueueAccess) 
         if ((await ask(() => sendAgainNow(id))) === 'again') yield nameOf(job)
       }
     },
-    close: () => queue.close(),
   }
 }
 

@@ -14,7 +14,7 @@ export type QueueAccess = {
  * Opens a queue for those who look at its jobs or move them. To open it writes nothing, and a Redis that is away at start keeps
  * nobody waiting.
  *
- * @param redis a connection that fails fast; it stays the caller's to close, as the queue does
+ * @param redis a connection that fails fast; it stays the caller's to close. The queue holds nothing else, so it is never closed
  */
 // biome-ignore lint/suspicious/noExplicitAny: BullMQ's own defaults, for those whom no job's data concerns
 export const openQueue = <Data = any, Result = any>(

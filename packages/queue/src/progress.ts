@@ -62,9 +62,6 @@ export const createProgressReader = (redis: RedisConnection, prefix: string) => 
       const named = job.data.separation.stems.filter(({ url }) => url !== null)
       return Promise.all(named.map(({ name }) => readStem(job, name)))
     },
-    close: async () => {
-      await Promise.all([separations.close(), stems.close()])
-    },
   }
 }
 

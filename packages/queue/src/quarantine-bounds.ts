@@ -23,7 +23,7 @@ const MOST_BYTES = 64 * 1024 * 1024
  * Sees to it that the quarantine stays within its bounds. They are measured anew each time: nothing is counted beside the
  * entries that could come to differ from them.
  */
-export const createDoorkeeper = (
+export const createCapacityCheck = (
   redis: RedisConnection,
   queue: Queue,
   { limit = MOST_ENTRIES, maxBytes = MOST_BYTES }: Bounds,

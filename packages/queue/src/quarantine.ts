@@ -6,7 +6,7 @@ import pLimit from 'p-limit'
 import { withDeadline } from './deadline.ts'
 import { QUEUES, type QuarantineJob } from './jobs.ts'
 import { openQueue, type QueueAccess } from './open-queue.ts'
-import { type Bounds, createDoorkeeper } from './quarantine-bounds.ts'
+import { type Bounds, createCapacityCheck } from './quarantine-bounds.ts'
 import { askRedis, orQueueAway } from './queue-away-error.ts'
 import { createReplicas } from './replicas.ts'
 import { createSeal } from './seal.ts'
@@ -46,7 +46,7 @@ const LONGEST_REASON = 1000 // a parser may complain about each of ten thousand 
 export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: QuarantineOptions) => {
   const queue = openQueue<QuarantineJob>(redis, prefix, QUEUES.quarantine)
   const oneAtATime = pLimit(1)
-  const mayEnter = createDoorkeeper(redis, queue, bounds)
+  const hasCapacity = createCapacityCheck(redis, queue, bounds)
   const seal = createSeal(redis, prefix)
   const replicated = createReplicas(redis, prefix)
 
@@ -54,7 +54,7 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
     const payload = await seal.sealPayload(entry.payload)
     const kept = { ...entry, reason: wordsOf(entry.reason), payload }
     const id = idOf(kept)
-    if (await mayEnter(id, Buffer.byteLength(JSON.stringify(kept)))) await queue.add('payload', kept, { jobId: id })
+    if (await hasCapacity(id, Buffer.byteLength(JSON.stringify(kept)))) await queue.add('payload', kept, { jobId: id })
   }
 
   const readPage = async (offset: number, length: number) => {
@@ -152,7 +152,6 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
         }
       }
     },
-    close: () => queue.close(),
   }
 }
 

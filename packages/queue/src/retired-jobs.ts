@@ -61,7 +61,6 @@ export const createRetiredJobs = (redis: RedisConnection, prefix: string, holdMs
       await index.remove(taskId)
       await separations.remove(separationJobId(taskId), { removeChildren: true })
     },
-    close: () => separations.close(),
   }
 }
 

@@ -215,11 +215,7 @@ export const createSeparationsWorker = ({
     /** Task ids of those of which a step is being taken right now. */
     running: (): string[] => [...running],
     /** Takes no new work, waits for what runs (steps take milliseconds), and leaves. Safe to call twice. */
-    close: async () => {
-      await worker.close()
-      await stems.close()
-      await analyses?.close()
-    },
+    close: () => worker.close(),
   }
 }
 

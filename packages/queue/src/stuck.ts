@@ -61,9 +61,6 @@ export const createStuckFinder = ({ redis, prefix, attempts }: StuckFinderOption
      * @throws when Redis is away
      */
     free: async (): Promise<string[]> => [...new Set([...(await driveFailed()), ...(await reviveChildren())])],
-    close: async () => {
-      await Promise.all([separations.close(), stems.close()])
-    },
   }
 }
 

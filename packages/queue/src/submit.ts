@@ -95,14 +95,10 @@ export const createSubmitter = ({ redis, prefix, deadlineMs, telemetry }: Submit
       within(async (signal) => runAgain(context, await seal(separation), signal, onPut)),
     /** @throws as `submit` does */
     stateOf: (taskId: string): Promise<SeparationState> => within(() => stateOf(context, taskId)),
-    close: () => queue.close(),
   }
 }
 
 export type Submitter = ReturnType<typeof createSubmitter>
-
-/** What a submitter does for one task. */
-export type TaskSubmitter = Omit<Submitter, 'close'>
 
 type Context = {
   redis: RedisConnection

@@ -1,10 +1,10 @@
-import type { TaskSubmitter } from './submit.ts'
+import type { Submitter } from './submit.ts'
 
 /** Does work under a name, as what begins a trace or goes on in one. */
 export type Trace = <T>(name: string, taskId: string, work: () => Promise<T>) => Promise<T>
 
 /** Submits as `submitter` does; what is driven so has a trace. */
-export const traceSubmitter = (submitter: TaskSubmitter, trace: Trace | undefined): TaskSubmitter => {
+export const traceSubmitter = (submitter: Submitter, trace: Trace | undefined): Submitter => {
   if (!trace) return submitter
   return {
     ...submitter,

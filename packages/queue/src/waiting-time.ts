@@ -82,9 +82,6 @@ export const createWaitingTime = (redis: RedisConnection, prefix: string, now: (
           seconds: Math.max(0, await readAgeMs(queue, now())) / 1000,
         })),
       ),
-    close: async (): Promise<void> => {
-      await Promise.all(queues.map((queue) => queue.close()))
-    },
   }
 }
 

@@ -14,7 +14,7 @@ const startCounter = async () => {
   const counter = createQueueCounter(redis, prefix)
   const stems = new Queue('stems', { connection: redis, prefix })
   onTestFinished(async () => {
-    await Promise.all([counter.close(), stems.close()])
+    await stems.close()
     disconnect(redis)
   })
   const backlog = async () => (await counter.backlogs()).find(({ queue }) => queue === 'stems')

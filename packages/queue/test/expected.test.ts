@@ -52,7 +52,6 @@ const start = async (answers: (question: number) => Promise<Told> | Told, { ever
     return worker
   }
   onTestFinished(async () => {
-    await submitter.close()
     await queue.close()
     redis.disconnect()
   })

@@ -55,7 +55,7 @@ const start = async ({ finishing = async () => {} }: { finishing?: () => Promise
   onTestFinished(async () => {
     await separations.close()
     await stems.close(0)
-    await Promise.all([submitter.close(), queue.close(), analyses.close()])
+    await Promise.all([queue.close(), analyses.close()])
     redis.disconnect()
     submitRedis.disconnect()
   })

@@ -24,7 +24,7 @@ const start = (url = inject('redisUrl')) => {
   const listing = createListing(room)
   const queue = new Queue<SeparationJob, SeparationResult>('separations', { connection: redis, prefix })
   onTestFinished(async () => {
-    await Promise.all([submitter.close(), listing.close(), queue.close()])
+    await queue.close()
     redis.disconnect()
   })
   /** Drives what waits; `statusOf` says how each task ends. */

@@ -57,7 +57,7 @@ const fill = async (make: (taskId: string) => Separation, { fails = false } = {}
   ]
   onTestFinished(async () => {
     await Promise.all(workers.map((worker) => worker.close(0)))
-    await Promise.all([submitter.close(), separations?.close(), stemsQueue?.close()])
+    await Promise.all([separations?.close(), stemsQueue?.close()])
     for (const one of [redis, jobs, admin]) disconnect(one)
   })
   for (let index = 0; index < HOW_MANY; index += 1) await submitter.submit(make(`task-${randomUUID()}`))

@@ -38,7 +38,7 @@ const startNotifications = async () => {
   const notifications = createNotifications({ redis, prefix, deadlineMs: 5000 })
   const queue = new Queue<NotificationJob>('notifications', { connection: redis, prefix })
   onTestFinished(async () => {
-    await Promise.all([announcer.close(), notifications.close(), queue.close()])
+    await queue.close()
     disconnect(redis)
     disconnect(patient)
   })
@@ -325,7 +325,6 @@ test('while Redis is away looking says so', async () => {
   const away = connectImpatiently({ url: 'redis://127.0.0.1:1' }, SILENT)
   const notifications = createNotifications({ redis: away, prefix: 'x', deadlineMs: 200 })
   onTestFinished(() => {
-    void notifications.close()
     disconnect(away)
   })
   await expect(notifications.list(undefined, 0, 1)).rejects.toThrow(QueueAwayError)
@@ -339,7 +338,6 @@ test('who announces says nothing of a Redis that is away, which its connection h
   const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
   onTestFinished(async () => {
     printed.mockRestore()
-    await announcer.close()
     disconnect(redis)
     await server.close()
   })

@@ -46,7 +46,6 @@ const start = async () => {
   onTestFinished(async () => {
     release(...held.keys())
     await Promise.all([separations.close(), stems.close(0)])
-    await submitter.close()
     disconnect(redis)
   })
   await awaitReady(redis, 5000)

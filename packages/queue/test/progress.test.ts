@@ -41,7 +41,7 @@ test('tells how stems ended, and after how many attempts, when their own jobs ar
   const queue = new Queue('stems', { connection: redis, prefix })
   onTestFinished(async () => {
     await Promise.all([separations.close(), stems.close(0)])
-    await Promise.all([submitter.close(), progress.close(), queue.close()])
+    await queue.close()
     for (const one of [redis, jobs]) disconnect(one)
   })
   await submitter.submit({

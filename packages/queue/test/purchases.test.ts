@@ -132,7 +132,6 @@ test('when Redis goes away after the purchase, the buyer is told, and it is reme
   await awaitReady(redis, 5000)
   const room = { redis, prefix: 'test', deadlineMs: 500 }
   const submitter = createSubmitter(room)
-  onTestFinished(() => submitter.close())
   const { purchase, close } = createPurchases({
     ...room,
     expect: submitter.expect,

@@ -17,7 +17,6 @@ const startQuarantine = async (bounds: { limit?: number; maxBytes?: number } = {
   onTestFinished(() => disconnect(redis))
   const open = () => {
     const quarantine = createQuarantine({ redis, prefix, deadlineMs: 5000, ...bounds })
-    onTestFinished(() => quarantine.close())
     return quarantine
   }
   const release = async (options: Partial<Release>): Promise<Released[]> => {

@@ -44,7 +44,7 @@ const startQueue = async (holdMs = 60_000) => {
   const queue = new Queue('separations', { connection: redis, prefix })
   onTestFinished(async () => {
     await Promise.all([separations.close(), stems.close(0)])
-    await Promise.all([submitter.close(), retired.close(), queue.close()])
+    await queue.close()
     disconnect(redis)
     disconnect(jobs)
   })

@@ -14,7 +14,6 @@ const start = async () => {
   const submitter = createSubmitter({ redis, prefix: 'test', deadlineMs: 5000 })
   await awaitReady(redis, 5000)
   onTestFinished(async () => {
-    await submitter.close()
     disconnect(redis)
     await server.close()
   })

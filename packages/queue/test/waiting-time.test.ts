@@ -23,7 +23,7 @@ const startQueue = async () => {
   const time = createWaitingTime(redis, prefix, () => clock.at)
   const stems = new Queue('stems', { connection: redis, prefix })
   onTestFinished(async () => {
-    await Promise.all([time.close(), stems.close()])
+    await stems.close()
     disconnect(redis)
   })
   const seconds = async () => (await time.read()).find(({ queue }) => queue === 'stems')?.seconds
