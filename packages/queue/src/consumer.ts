@@ -1,6 +1,6 @@
 import { type Job, WaitingError, Worker, type WorkerOptions } from 'bullmq'
+import { METRICS_MINUTES } from './ended-jobs.ts'
 import type { Log, RedisConnection } from './redis.ts'
-import { sharedWorkerOptions } from './worker-options.ts'
 
 export type ConsumerOptions<Data, Result> = {
   /** A blocking connection; it stays the caller's to close. */
@@ -19,6 +19,18 @@ export type ConsumerOptions<Data, Result> = {
   options: Omit<Partial<WorkerOptions>, 'connection' | 'prefix'>
   log: Pick<Log, 'debug'>
 }
+
+/**
+ * What all workers share. A worker that dies is noticed within lock + stalled interval = 15 s. A job may stall as
+ * often as its workers are killed: a stall is no fault of the job, and giving it up would lose it.
+ */
+export const sharedWorkerOptions = {
+  lockDuration: 10_000,
+  stalledInterval: 5_000,
+  maxStalledCount: 1_000_000,
+  // Jobs that ended, minute by minute: two or three commands more within the script that ends a job, and one list per queue.
+  metrics: { maxDataPoints: METRICS_MINUTES },
+} satisfies Partial<WorkerOptions>
 
 const SHUTDOWN = 'shutdown'
 

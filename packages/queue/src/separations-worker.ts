@@ -1,10 +1,11 @@
 import type { StemOutcome } from '@stems/domain/manifest'
 import type { Separation } from '@stems/domain/separation'
-import { DelayedError, type Job, Queue, SpanKind, WaitingChildrenError, Worker } from 'bullmq'
+import { DelayedError, type Job, Queue, SpanKind, WaitingChildrenError } from 'bullmq'
 import { type Change, createAdoption, type Readback } from './adoption.ts'
 import { type Awaiting, createAwait } from './awaiting.ts'
 import { backoffMs } from './backoff.ts'
 import { collectOutcomes, type Outcomes, refuseAll } from './collect-outcomes.ts'
+import { createConsumer } from './consumer.ts'
 import { createArrivals } from './fair-order.ts'
 import {
   type AnalysisJob,
@@ -24,7 +25,6 @@ import { createResentBox } from './resent.ts'
 import { keepSeparations } from './retention.ts'
 import { createSeal } from './seal.ts'
 import { type Telemetry, telling } from './telemetry.ts'
-import { sharedWorkerOptions } from './worker-options.ts'
 
 export type SeparationsWorkerOptions = {
   /** A patient connection; it stays the caller's to close. */
@@ -190,20 +190,17 @@ export const createSeparationsWorker = ({
     return process(job, token).finally(() => running.delete(taskId))
   }
 
-  const worker = new Worker<SeparationJob, SeparationResult>(
-    QUEUES.separations,
-    (job, token) => processSeen(job, token as string),
-    {
-      ...sharedWorkerOptions,
+  const { worker, close } = createConsumer<SeparationJob, SeparationResult>({
+    ...{ redis, prefix, log },
+    queue: QUEUES.separations,
+    process: (job, _signal, token) => processSeen(job, token as string),
+    options: {
       ...keepSeparations(retainS),
       ...telling(telemetry),
-      connection: redis,
-      prefix,
       concurrency: 16,
       settings: { backoffStrategy: (made) => backoffMs(made, 1000, 60_000) },
     },
-  )
-  worker.on('error', (error) => log.debug({ error: error.message }, 'separations.worker_error'))
+  })
   for (const event of ['active', 'completed', 'failed'] as const) worker.on(event, () => onActivity?.())
   worker.on('failed', (job, error) => {
     log.warn(
@@ -215,7 +212,7 @@ export const createSeparationsWorker = ({
     /** Task ids of those of which a step is being taken right now. */
     running: (): string[] => [...running],
     /** Takes no new work, waits for what runs (steps take milliseconds), and leaves. Safe to call twice. */
-    close: () => worker.close(),
+    close: () => close(0),
   }
 }
 

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { Queue, Worker } from 'bullmq'
 import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
+import { sharedWorkerOptions } from '../src/consumer.ts'
 import { readLastHour } from '../src/ended-jobs.ts'
 import { connectImpatiently, disconnect } from '../src/redis.ts'
-import { sharedWorkerOptions } from '../src/worker-options.ts'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 const MINUTE = 60_000

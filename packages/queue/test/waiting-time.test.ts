@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { Queue, Worker } from 'bullmq'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
+import { sharedWorkerOptions } from '../src/consumer.ts'
 import { connectImpatiently, disconnect } from '../src/redis.ts'
 import { createWaitingTime, rateOf } from '../src/waiting-time.ts'
-import { sharedWorkerOptions } from '../src/worker-options.ts'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 const MINUTE = 60_000
