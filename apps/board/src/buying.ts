@@ -1,7 +1,7 @@
 import { createHostAsk } from '@stems/outgoing/host-ask'
 import { createProviderApi } from '@stems/provider/provider-api'
 import type { ProviderName } from '@stems/provider/provider-name'
-import { createPurchaseClient } from '@stems/provider/purchase-client'
+import { createPurchaseClient } from '@stems/provider/purchase'
 import { type AskLimitOptions, createAskLimit } from '@stems/queue/ask-limit'
 import { createPurchases, type PurchasesOptions } from '@stems/queue/purchases'
 import type { Purchase } from './register-route.ts'

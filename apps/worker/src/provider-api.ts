@@ -24,14 +24,14 @@ export const createProviderApi = ({
   noticeBlocked,
   takeTurn,
   gate,
-}: ProviderApiOptions): ProviderApi => {
+}: ProviderApiOptions): Omit<ProviderApi, 'buy'> => {
   const send = createHostAsk({
     url: apiUrl,
     allowPrivate,
     setting: 'PROVIDER_API_URL',
     onBlocked: (error) => noticeBlocked(error, { api: 'provider' }),
   })
-  const { readRecord, freshLink, buy } = createApi({
+  const { readRecord, freshLink } = createApi({
     provider,
     apiUrl,
     apiKey,
@@ -45,6 +45,5 @@ export const createProviderApi = ({
   return {
     readRecord: gate.watch(readRecord),
     freshLink: gate.watch(freshLink),
-    buy: gate.watch(buy),
   }
 }

@@ -41,9 +41,6 @@ test('a key that is refused is not shown again: every later question fails at on
   expect(first).toMatchObject({ problem: 'bad_key', verdict: 'never' })
   expect(await read()).toBe(first)
   await expect(api.freshLink('https://far.side/x.mp3')).rejects.toBe(first)
-  await expect(
-    api.buy({ sourceTaskId: 's', audioId: 'a', type: 'split_stem', callBackUrl: 'https://me.example' }),
-  ).rejects.toBe(first)
   expect(asked()).toBe(1)
   expect(lines).toMatchObject([{ level: 'error', msg: expect.stringMatching(/PROVIDER_API_KEY and restart/) }])
   expect(JSON.stringify(lines)).not.toContain('hunter2')
