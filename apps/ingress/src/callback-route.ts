@@ -1,12 +1,18 @@
-import { UnreadableTaskIdError } from '@stems/provider/callback'
+import { readTaskId, UnreadableTaskIdError } from '@stems/provider/callback'
 import { callbackSchema } from '@stems/provider/callback-schema'
-import { isFreshlySigned, isKnownToken, type ProofSecrets, type SignatureHeaders } from '@stems/provider/proof'
+import {
+  isFreshlySigned,
+  isKnownToken,
+  isSignedBy,
+  type ProofSecrets,
+  type SignatureHeaders,
+} from '@stems/provider/proof'
 import { MARK } from '@stems/queue/purchases'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { type Admit, UnprovenError } from './admit.ts'
 import { faultOfBody } from './body-shape.ts'
 import type { Connections } from './connections.ts'
+import type { Keep } from './keep.ts'
 import type { IngressMetrics } from './metrics.ts'
 import { problemResponse, sendProblem } from './problem.ts'
 import type { Strangers } from './strangers.ts'
@@ -39,7 +45,7 @@ const schema = {
 }
 
 export type CallbackRouteOptions = {
-  admit: Admit
+  keep: Keep
   secrets: ProofSecrets
   authRequired: boolean
   metrics: IngressMetrics
@@ -57,7 +63,7 @@ export const addCallbackRoute = (
   strangers: Strangers,
   connections: Connections,
 ): void => {
-  const { admit, secrets, authRequired, metrics } = options
+  const { keep, secrets, authRequired, metrics } = options
 
   // Before the body is read: who shows neither a token nor a fresh signature costs us nothing.
   const turnAwayStrangers = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -73,20 +79,21 @@ export const addCallbackRoute = (
     connections.release(request.raw.socket)
     const fault = faultOfBody(request.body)
     if (fault !== undefined) return await refuse('bad_request', request, reply, () => sendProblem(reply, 400, fault))
-    const arrival = {
-      body: request.body,
-      receivedAt: new Date().toISOString(),
-      signature: signatureOf(request),
-      vouched: request.isAuthenticated,
-      purchase: purchaseOf(request),
-    }
     try {
-      const { taskId, kept } = await admit(arrival)
+      const taskId = readTaskId(request.body)
+      const isProven = request.isAuthenticated || isSignedBy(taskId, signatureOf(request), secrets)
+      if (!isProven) return await refuseUnproven(request, reply)
+      const kept = await keep({
+        taskId,
+        receivedAt: new Date().toISOString(),
+        payload: request.body,
+        ...(authRequired ? {} : { isUnproven: true }),
+        ...purchaseOf(request),
+      })
       metrics.callbacks.inc({ answer: kept })
       request.log.info({ taskId, answer: kept, ms: Math.round(reply.elapsedTime) }, 'callback.answered')
       return await reply.send({ status: kept })
     } catch (error) {
-      if (error instanceof UnprovenError) return await refuseUnproven(request, reply)
       if (error instanceof UnreadableTaskIdError) {
         const errors = error.issues.map(({ path, message }) => ({ field: path, message }))
         const detail = `The callback names no task: ${error.message}.`
@@ -113,7 +120,7 @@ export const addCallbackRoute = (
   for (const url of CALLBACK_URLS) {
     app.post(url, {
       schema,
-      // The schema documents; admit() decides. A shape we do not know is kept, not refused.
+      // The schema documents; it does not decide. A shape we do not know is kept, not refused.
       validatorCompiler: () => (value) => ({ value }),
       onRequest: turnAwayStrangers,
       handler: receive,
@@ -128,9 +135,10 @@ const tokenOf = (request: FastifyRequest): string | undefined => {
   return inPath ?? (typeof inQuery === 'string' ? inQuery : undefined)
 }
 
-const purchaseOf = ({ query }: FastifyRequest): string | undefined => {
+// The mark of the purchase that a callback answers, where its URL bears one.
+const purchaseOf = ({ query }: FastifyRequest): { purchase?: string } => {
   const { purchase } = query as { purchase?: string | string[] }
-  return typeof purchase === 'string' && MARK.test(purchase) ? purchase : undefined
+  return typeof purchase === 'string' && MARK.test(purchase) ? { purchase } : {}
 }
 
 const signatureOf = ({ headers }: FastifyRequest): SignatureHeaders => ({

@@ -12,7 +12,6 @@ import { closeOnSignal } from '@stems/telemetry/shutdown'
 import { startTracing } from '@stems/telemetry/tracing'
 import { addWaitingGauge } from '@stems/telemetry/waiting-gauge'
 import project from '../../../package.json' with { type: 'json' }
-import { createAdmission } from './admit.ts'
 import { readConfig } from './config.ts'
 import { startDrain } from './drain.ts'
 import { describeIngress } from './heartbeat.ts'
@@ -52,11 +51,7 @@ const server = await createServer({
   secrets: config.secrets,
   authRequired: config.authRequired,
   limits: config.limits,
-  admit: createAdmission({
-    secrets: config.secrets,
-    authRequired: config.authRequired,
-    keep: traceCallbacks(createKeep({ deliver, spool, log }), tracing?.tracer),
-  }),
+  keep: traceCallbacks(createKeep({ deliver, spool, log }), tracing?.tracer),
   health: {
     notReady: () => (isReady(redis) ? [] : ['Redis is away']),
     metrics: metrics.registry,

@@ -1,7 +1,6 @@
 import { createSpool } from '@stems/store/spool'
 import { createLog } from '@stems/telemetry/log'
 import { onTestFinished } from 'vitest'
-import { createAdmission } from '../src/admit.ts'
 import { createDelivery } from '../src/keep.ts'
 import { createIngressMetrics } from '../src/metrics.ts'
 import { createServer } from '../src/server.ts'
@@ -11,7 +10,7 @@ export const KEY = 'a-key'
 
 export type Kept = { separations: unknown[]; quarantined: unknown[]; settled: unknown[]; log: string[] }
 
-/** The real server and admission; in the place of Redis, two lists. */
+/** The real server; in the place of Redis, two lists. */
 export const startServer = async ({
   authRequired = true,
   tokens = [TOKEN, 'next-token'],
@@ -35,14 +34,10 @@ export const startServer = async ({
     authRequired,
     limits: { strangersPerMinute, trustedProxies },
     health: { notReady: () => [], metrics: metrics.registry },
-    admit: createAdmission({
-      secrets,
-      authRequired,
-      keep: createDelivery({
-        submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted') },
-        quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined) },
-        purchases: { settle: async (mark, taskId) => void kept.settled.push({ mark, taskId }) },
-      }),
+    keep: createDelivery({
+      submitter: { submit: (separation) => keep(kept.separations, separation, 'accepted') },
+      quarantine: { keep: (entry) => keep<void>(kept.quarantined, entry, undefined) },
+      purchases: { settle: async (mark, taskId) => void kept.settled.push({ mark, taskId }) },
     }),
   })
   onTestFinished(() => app.close())
