@@ -55,7 +55,7 @@ const DETAILS: Record<string, string> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'The content type must be application/json.',
   FST_ERR_BAD_URL: 'The URL cannot be read.',
   FST_ERR_MAX_PARAM_LENGTH: 'The token is longer than any is.', // Fastify's own words repeat it
-  400: 'The body is not JSON.',
+  400: 'The body is not JSON, or has a key "__proto__" or "constructor.prototype"; no callback has.',
   413: 'The body is larger than 256 KiB; no callback is.',
   415: 'The content type must be application/json.',
 }

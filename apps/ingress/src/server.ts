@@ -26,8 +26,6 @@ export const createServer = async ({ log, health, limits, ...callbacks }: Server
     // Fastify would log the URL, and the URL holds the token.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
-    onProtoPoisoning: 'ignore', // faultOfBody() refuses it, in words
-    onConstructorPoisoning: 'ignore',
     routerOptions: { maxParamLength: 512 },
     trustProxy: limits.trustedProxies.length > 0 ? limits.trustedProxies : false,
     clientErrorHandler: refuseBrokenRequest,

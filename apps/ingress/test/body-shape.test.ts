@@ -25,8 +25,12 @@ test.each([
   '[{"a":{"\\u005f_proto__":1}}]',
   '{"constructor":{"prototype":{}}}',
   '{"data":[{"constructor":{"prototype":0}}]}',
-])('%s would poison a prototype', (text) => {
-  expect(faultOfBody(JSON.parse(text))).toMatch(/__proto__/)
+])('%s would poison a prototype, and is answered 400 in words', async (text) => {
+  const { post, kept } = await startServer()
+  const answer = await post(`{"code":200,"data":{"task_id":"task-1"},"x":${text}}`)
+  expect([answer.statusCode, answer.headers['content-type']]).toEqual([400, 'application/problem+json'])
+  expect(answer.json().detail).toMatch(/__proto__/)
+  expect(kept).toMatchObject({ separations: [], quarantined: [] })
 })
 
 test.each([
@@ -36,8 +40,9 @@ test.each([
   '{"prototype":{}}',
   '["__proto__","constructor"]',
   '{"toString":{},"hasOwnProperty":{}}',
-])('%s would poison nothing', (text) => {
-  expect(faultOfBody(JSON.parse(text))).toBeUndefined()
+])('%s would poison nothing, and is kept', async (text) => {
+  const { post } = await startServer()
+  expect((await post(`{"code":200,"data":{"task_id":"task-1"},"x":${text}}`)).statusCode).toBe(200)
 })
 
 test('a callback with such a fault is answered 400 in words, and nothing of it is kept', async () => {
