@@ -3,7 +3,7 @@ import { buyerVariables, providerProblems } from '@stems/config/provider-variabl
 import { queuePrefix, redisProblems, redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { storeOptions, storeProblems, storeVariables } from '@stems/config/store-variables'
 import { tracingOptions, tracingVariables } from '@stems/config/tracing-variables'
-import { commonVariables, list, port, proxies } from '@stems/config/variables'
+import { checkedList, commonVariables, port, proxies } from '@stems/config/variables'
 import { providerOf } from '@stems/provider/provider-name'
 import { isStoreUrl, STORE_URL_FORM } from '@stems/store/open-store'
 import { z } from 'zod'
@@ -28,18 +28,12 @@ const SHORTEST_KEY = 16
 // What an `Authorization: Bearer` header may hold (RFC 6750, 2.1).
 const KEY_FORM = /^[A-Za-z0-9._~+/-]+=*$/
 
-const keys = () =>
-  list().superRefine((entries, context) => {
-    for (const [index, entry] of entries.entries()) {
-      if (entry.length < SHORTEST_KEY) {
-        const message = `entry ${index + 1} is shorter than ${SHORTEST_KEY} characters; \`openssl rand -hex 32\` makes a good one`
-        context.addIssue({ code: 'custom', message })
-      } else if (!KEY_FORM.test(entry)) {
-        const message = `entry ${index + 1} holds characters other than A-Z a-z 0-9 . _ ~ + / - and = at its end`
-        context.addIssue({ code: 'custom', message })
-      }
-    }
-  })
+const problemOfKey = (key: string): string | undefined => {
+  if (key.length < SHORTEST_KEY) {
+    return `is shorter than ${SHORTEST_KEY} characters; \`openssl rand -hex 32\` makes a good one`
+  }
+  return KEY_FORM.test(key) ? undefined : 'holds characters other than A-Z a-z 0-9 . _ ~ + / - and = at its end'
+}
 
 const variables = z.object({
   ...commonVariables,
@@ -54,7 +48,7 @@ const variables = z.object({
   BOARD_PASSWORD: password(),
   BOARD_VIEWER_USER: user().default(VIEWER),
   BOARD_VIEWER_PASSWORD: password(),
-  API_KEYS: keys(),
+  API_KEYS: checkedList(problemOfKey),
   ...buyerVariables,
 })
 

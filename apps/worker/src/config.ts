@@ -3,7 +3,7 @@ import { providerProblems, providerVariables } from '@stems/config/provider-vari
 import { queuePrefix, redisProblems, redisTarget, redisVariables } from '@stems/config/redis-variables'
 import { storeOptions, storeProblems, storeVariables } from '@stems/config/store-variables'
 import { tracingOptions, tracingVariables } from '@stems/config/tracing-variables'
-import { commonVariables, flag, integer, list, port } from '@stems/config/variables'
+import { checkedList, commonVariables, flag, integer, list, port } from '@stems/config/variables'
 import { KEPT_DAYS } from '@stems/domain/file-deadline'
 import { PROVIDER_HOSTS } from '@stems/provider/hosts'
 import { providerOf } from '@stems/provider/provider-name'
@@ -38,13 +38,9 @@ const variables = z.object({
   DOWNLOAD_BACKOFF_MS: integer({ min: 1 }).default(1000),
   DOWNLOAD_MAX_BYTES: integer({ min: 1 }).default(536_870_912),
   DOWNLOAD_STALL_MS: integer({ min: 1, max: 3_600_000 }).default(30_000),
-  DOWNLOAD_ALLOWED_HOSTS: list().superRefine((rules, context) => {
-    for (const [index, rule] of rules.entries()) {
-      if (HOST_RULE.test(rule)) continue
-      const message = `entry ${index + 1} is neither a host, a .domain nor * (no scheme, port or path)`
-      context.addIssue({ code: 'custom', message })
-    }
-  }),
+  DOWNLOAD_ALLOWED_HOSTS: checkedList((rule) =>
+    HOST_RULE.test(rule) ? undefined : 'is neither a host, a .domain nor * (no scheme, port or path)',
+  ),
   DOWNLOAD_ALLOWED_PORTS: list()
     .refine((ports) => ports.every((port) => PORT.safeParse(port).success), 'must be ports from 1 to 65535')
     .transform((ports) => ports.map(Number)),

@@ -1,6 +1,6 @@
-import { flag, list } from '@stems/config/variables'
+import { checkedList, flag, webAddress } from '@stems/config/variables'
 import { BlockedUrlError } from '@stems/domain/errors'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { createNotifyGuard } from './notify-guard.ts'
 
 // Standard Webhooks: 24 to 64 random bytes, in base64, named by a prefix.
@@ -11,19 +11,8 @@ const HOW_TO_MAKE = 'make one with: echo whsec_$(openssl rand -base64 32)'
 
 /** The variables of notifications. */
 export const notifyVariables = {
-  NOTIFY_URL: z
-    .string()
-    .refine(
-      (text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''),
-      'must be a URL such as https://app.example/stems',
-    )
-    .optional(),
-  NOTIFY_SECRET: list().superRefine((secrets, context) => {
-    for (const [index, secret] of secrets.entries()) {
-      const problem = problemOf(secret)
-      if (problem) context.addIssue({ code: 'custom', message: `entry ${index + 1} ${problem}` })
-    }
-  }),
+  NOTIFY_URL: webAddress('https://app.example/stems'),
+  NOTIFY_SECRET: checkedList((secret) => problemOf(secret)),
   NOTIFY_EARLY: flag().default(false),
   NOTIFY_ALLOW_PRIVATE: flag().default(false),
 }

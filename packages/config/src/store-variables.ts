@@ -1,22 +1,15 @@
 import { z } from 'zod'
-import { flag } from './variables.ts'
+import { flag, webAddress } from './variables.ts'
 
-const endpoint = () =>
-  z
-    .string()
-    .refine(
-      (text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''),
-      'must be a URL such as https://minio.example:9000',
-    )
-    .optional()
+const ENDPOINT = 'https://minio.example:9000'
 
 /**
  * What those who open a store in a bucket read. The names are the AWS SDK's own, so that they mean what they mean elsewhere;
  * what it knows besides (a profile, the role of a machine), it finds by itself.
  */
 export const storeVariables = {
-  AWS_ENDPOINT_URL_S3: endpoint(),
-  AWS_ENDPOINT_URL: endpoint(),
+  AWS_ENDPOINT_URL_S3: webAddress(ENDPOINT),
+  AWS_ENDPOINT_URL: webAddress(ENDPOINT),
   AWS_REGION: z.string().optional(),
   AWS_ACCESS_KEY_ID: z.string().optional(),
   AWS_SECRET_ACCESS_KEY: z.string().optional(),

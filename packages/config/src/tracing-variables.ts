@@ -1,25 +1,18 @@
+import querystring from 'node:querystring'
 import { z } from 'zod'
-import { list, webAddress } from './variables.ts'
+import { checkedList, webAddress } from './variables.ts'
+
+const PAIR = /^([\w!#$%&*+.^`|~-]+)\s*=\s*((?:[^%]|%[0-9a-f]{2})*)$/i
 
 // As W3C Baggage writes them: `name=value,…`, values percent-encoded.
 const pairs = () =>
-  list().transform((entries, context) => {
-    const read = entries.map(readPair)
-    for (const [index, pair] of read.entries()) {
-      if (pair) continue
-      context.addIssue({ code: 'custom', message: `entry ${index + 1} must be name=value, percent-encoded` })
-    }
-    return Object.fromEntries(read.filter((pair) => pair !== undefined))
-  })
+  checkedList((entry) => (PAIR.test(entry) ? undefined : 'must be name=value, percent-encoded')).transform((entries) =>
+    Object.fromEntries(entries.map(readPair)),
+  )
 
-const readPair = (entry: string): [name: string, value: string] | undefined => {
-  const [, name, value] = /^([\w!#$%&*+.^`|~-]+)\s*=\s*(.*)$/.exec(entry) ?? []
-  if (name === undefined || value === undefined) return undefined
-  try {
-    return [name, decodeURIComponent(value)]
-  } catch {
-    return undefined
-  }
+const readPair = (entry: string): [name: string, value: string] => {
+  const [, name = '', value = ''] = PAIR.exec(entry) ?? []
+  return [name, querystring.unescape(value)]
 }
 
 const RATIO = 'must be a number from 0 to 1'

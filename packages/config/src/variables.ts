@@ -13,6 +13,19 @@ export const list = () =>
         .filter((item) => item !== ''),
     )
 
+/**
+ * A list whose entries are checked one by one. A wrong one is named by its place and never repeated: it may be a secret.
+ *
+ * @param problemOf says what is wrong with an entry, in words that follow "entry 2"; `undefined` when nothing is
+ */
+export const checkedList = (problemOf: (entry: string) => string | undefined) =>
+  list().superRefine((entries, context) => {
+    for (const [index, entry] of entries.entries()) {
+      const problem = problemOf(entry)
+      if (problem) context.addIssue({ code: 'custom', message: `entry ${index + 1} ${problem}` })
+    }
+  })
+
 /** A whole number within bounds. */
 export const integer = ({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }) => {
   const message = `must be a whole number from ${min} to ${max}`
@@ -43,15 +56,7 @@ export const commonVariables = {
 
 /** Addresses and networks of proxies in front of an app, whose `X-Forwarded-For` is believed. Never everybody: no `/0`. */
 export const proxies = () =>
-  list().superRefine((entries, context) => {
-    for (const [index, entry] of entries.entries()) {
-      if (isNetwork(entry)) continue
-      context.addIssue({
-        code: 'custom',
-        message: `entry ${index + 1} is neither an IP address nor a network such as 10.0.0.0/8`,
-      })
-    }
-  })
+  checkedList((entry) => (isNetwork(entry) ? undefined : 'is neither an IP address nor a network such as 10.0.0.0/8'))
 
 const isNetwork = (text: string): boolean => {
   const [address = '', bits, ...rest] = text.split('/')
