@@ -1,7 +1,7 @@
 import { checkedList, flag, webAddress } from '@stems/config/variables'
 import { BlockedUrlError } from '@stems/domain/errors'
+import { createUrlGuard, hostRules } from '@stems/outgoing/url-guard'
 import type { z } from 'zod'
-import { createNotifyGuard } from './notify-guard.ts'
 
 // Standard Webhooks: 24 to 64 random bytes, in base64, named by a prefix.
 const PREFIX = 'whsec_'
@@ -49,7 +49,7 @@ const objectionTo = (text: string, allowPrivate: boolean): string | undefined =>
   const url = URL.parse(text)
   if (!url || !/^https?:$/.test(url.protocol)) return undefined // the variable's own rule says so
   try {
-    createNotifyGuard(text, allowPrivate).check(url)
+    createUrlGuard(hostRules(text, allowPrivate, 'NOTIFY_URL')).check(url)
     return undefined
   } catch (error) {
     if (!(error instanceof BlockedUrlError)) throw error

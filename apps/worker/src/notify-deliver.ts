@@ -3,13 +3,12 @@ import { BlockedUrlError } from '@stems/domain/errors'
 import { parseRetryAfter } from '@stems/domain/retry-after'
 import { createClient } from '@stems/outgoing/client'
 import { RequestFailure } from '@stems/outgoing/request-failure'
-import type { Resolving } from '@stems/outgoing/url-guard'
+import { createUrlGuard, hostRules, type Resolving } from '@stems/outgoing/url-guard'
 import type { Notification, NotificationResult } from '@stems/queue/notifications'
 import { UndeliveredError } from '@stems/queue/notifications-worker'
 import type { Tracer } from '@stems/telemetry/tracer'
 import { Webhook } from 'standardwebhooks'
 import type { NoticeBlocked } from './notice-blocked.ts'
-import { createNotifyGuard } from './notify-guard.ts'
 import { traceClient } from './traces.ts'
 
 const TIMEOUT_MS = 20_000 // «somewhere between 15 and 30s»
@@ -43,8 +42,8 @@ export const createDeliver = ({
   tracer,
 }: DeliverOptions) => {
   const target = new URL(url)
-  const guarded = createClient(createNotifyGuard(url, allowPrivate, resolving), { connectMs: timeoutMs })
-  const client = traceClient(guarded, tracer, { isOurs: true })
+  const guard = createUrlGuard(hostRules(url, allowPrivate, 'NOTIFY_URL'), resolving)
+  const client = traceClient(createClient(guard, { connectMs: timeoutMs }), tracer, { isOurs: true })
   const webhooks = secrets.map((secret) => new Webhook(secret))
   const timeouts = { idleMs: timeoutMs, totalMs: timeoutMs }
 

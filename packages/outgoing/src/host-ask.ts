@@ -1,9 +1,16 @@
 import { BlockedUrlError } from '@stems/domain/errors'
-import { type Ask, type AskLimits, createAsk } from './ask.ts'
-import { createClient } from './client.ts'
-import { createUrlGuard, type Resolving } from './url-guard.ts'
+import { type Answer, createClient } from './client.ts'
+import { RequestFailure, readRequestError } from './request-failure.ts'
+import { createUrlGuard, hostRules, type Resolving } from './url-guard.ts'
 
-const LIMITS: AskLimits = { maxBytes: 1024 * 1024, timeoutMs: 15_000 }
+export type Question = {
+  method: 'GET' | 'POST'
+  url: URL
+  headers: Record<string, string>
+  body?: string
+}
+
+export type Reply = { status: number; headers: Answer['headers']; text: string }
 
 export type HostAskOptions = {
   /** Its host and port are the only ones that are asked. */
@@ -12,43 +19,56 @@ export type HostAskOptions = {
   allowPrivate: boolean
   /** The setting that holds the URL, for the words of a refusal. */
   setting: string
-  limits?: Partial<AskLimits>
+  /** Cap for the body of a reply. */
+  maxBytes?: number
+  /** From the request to the last byte of the reply. */
+  timeoutMs?: number
   /** Told of every request that was not allowed. */
   onBlocked?: (error: BlockedUrlError) => void
   resolving?: Resolving
 }
 
+const MAX_BYTES = 1024 * 1024
+const TIMEOUT_MS = 15_000
+
 /**
- * Asks one configured host, under the same guard as every other request.
+ * Asks the small API of one configured host, under the same guard as every other request. No redirect is followed, so that an
+ * authorization reaches nobody but the host it is meant for: its status is the reply.
  *
- * @returns an Ask; it throws as `createAsk` says
+ * @returns a function that throws {@link BlockedUrlError} when the URL, or the address that its name leads to, is not allowed,
+ * and {@link RequestFailure} when no whole reply comes; it names the host, and nothing else of the request
  */
 export const createHostAsk = ({
   url,
   allowPrivate,
   setting,
-  limits = {},
+  maxBytes = MAX_BYTES,
+  timeoutMs = TIMEOUT_MS,
   onBlocked,
-  resolving = {},
-}: HostAskOptions): Ask => {
-  const { hostname, port } = new URL(url)
-  const guard = createUrlGuard(
-    {
-      allowedHosts: [hostname.replace(/\.$/, '')], // the guard knows names without the dot of the root
-      allowedPorts: [Number(port || 443)],
-      allowPrivate,
-      settingNames: { hosts: setting, ports: setting },
-    },
-    resolving,
-  )
-  const all = { ...LIMITS, ...limits }
-  const ask = createAsk(createClient(guard, { connectMs: all.timeoutMs }), all)
-  return async (question) => {
+  resolving,
+}: HostAskOptions) => {
+  const guard = createUrlGuard(hostRules(url, allowPrivate, setting), resolving)
+  const client = createClient(guard, { connectMs: timeoutMs })
+  const timeouts = { idleMs: timeoutMs, totalMs: timeoutMs }
+  return async ({ url, ...question }: Question): Promise<Reply> => {
+    let body: Answer['body'] | undefined
     try {
-      return await ask(question)
+      const answer = await client.request(url, { ...question, timeouts })
+      body = answer.body
+      const chunks: Buffer[] = []
+      let bytes = 0
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        bytes += chunk.length
+        if (bytes > maxBytes) throw new RequestFailure('too_large', url.host, `more than ${maxBytes} bytes`)
+        chunks.push(chunk)
+      }
+      return { status: answer.status, headers: answer.headers, text: Buffer.concat(chunks).toString('utf8') }
     } catch (error) {
-      if (error instanceof BlockedUrlError) onBlocked?.(error)
-      throw error
+      const failure = readRequestError(error) ?? error
+      if (failure instanceof BlockedUrlError) onBlocked?.(failure)
+      throw failure
+    } finally {
+      body?.destroy()
     }
   }
 }

@@ -14,6 +14,21 @@ export type UrlRules = {
   settingNames: { hosts: string; ports: string }
 }
 
+/**
+ * The rules for one configured host: it may be asked on the port of its URL, and nothing else.
+ *
+ * @param setting the setting that holds the URL
+ */
+export const hostRules = (url: string, allowPrivate: boolean, setting: string): UrlRules => {
+  const { hostname, port } = new URL(url)
+  return {
+    allowedHosts: [hostname.replace(/\.$/, '')], // rules hold names without the dot of the root
+    allowedPorts: [Number(port || 443)],
+    allowPrivate,
+    settingNames: { hosts: setting, ports: setting },
+  }
+}
+
 /** The way from a name to addresses. */
 export type Resolving = {
   /** In place of the system's resolver. */

@@ -223,6 +223,31 @@ test('a POST is sent once, over a connection of its own', async () => {
   expect([far.paths.length, far.connections()]).toEqual([2, 2])
 })
 
+test('a request that is interrupted, before or after it was sent, fails without its secrets', async () => {
+  const far = await startFarSide(() => {}) // never answers
+  const client = createClient(createUrlGuard({ ...RULES, allowPrivate: true }))
+  const asking = (signal: AbortSignal) =>
+    client
+      .request(new URL(`http://127.0.0.1:${far.port}/?key=hunter2`), {
+        headers: { authorization: 'Bearer hunter3' },
+        timeouts: TIMEOUTS,
+        signal,
+      })
+      .then(
+        () => expect.unreachable(),
+        (error: unknown) => error,
+      )
+  const controller = new AbortController()
+  const sent = asking(controller.signal)
+  await waitFor('the request has come', () => far.paths.length === 1)
+  controller.abort('shutdown')
+  for (const error of [await sent, await asking(AbortSignal.abort())]) {
+    expect(error).toMatchObject({ name: 'RequestFailure', kind: 'interrupted' })
+    expect(inspect(error, { depth: 20, showHidden: true })).not.toMatch(/hunter\d/)
+  }
+  expect(far.paths).toHaveLength(1)
+})
+
 test('a connection that comes too late for a POST is not kept for another', async () => {
   const far = await startFarSide(plain)
   const { promise: found, resolve: find } = Promise.withResolvers<void>()

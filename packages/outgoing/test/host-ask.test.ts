@@ -63,7 +63,7 @@ test('a host that cannot be reached has certainly been sent nothing', async () =
 
 test('a greeting that takes too long has sent nothing of the request', async () => {
   const port = await startRawServer(() => {}) // never answers the greeting
-  const slow = askOf(`https://127.0.0.1:${port}/`, { limits: { timeoutMs: 200 } })()
+  const slow = askOf(`https://127.0.0.1:${port}/`, { timeoutMs: 200 })()
   await expect(slow).rejects.toMatchObject({ name: 'RequestFailure', isUnsent: true })
 })
 
@@ -75,6 +75,6 @@ test.each<[string, (socket: import('node:net').Socket) => void]>([
   ['says nothing', () => {}],
 ])('a request whose far side takes it and %s may have been heard', async (_what, onBytes) => {
   const port = await startRawServer(onBytes)
-  const asking = askOf(`http://127.0.0.1:${port}/`, { limits: { timeoutMs: 300 } })()
+  const asking = askOf(`http://127.0.0.1:${port}/`, { timeoutMs: 300 })()
   await expect(asking).rejects.toMatchObject({ name: 'RequestFailure', isUnsent: false })
 })
