@@ -23,13 +23,3 @@ export type AudioFacts = z.infer<typeof audioFactsSchema>
 
 /** Stems of one separation whose durations are further apart than this do not fit each other. */
 export const LENGTHS_MAY_DIFFER_BY_SECONDS = 1
-
-/**
- * Do stems of one separation differ in length by more than they may?
- *
- * @param facts of those of which anything is known
- */
-export const doLengthsDiffer = (facts: readonly AudioFacts[]): boolean => {
-  const durations = facts.map(({ duration_seconds }) => duration_seconds)
-  return Math.max(...durations) - Math.min(...durations) > LENGTHS_MAY_DIFFER_BY_SECONDS
-}

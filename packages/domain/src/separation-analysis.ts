@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { audioFactsSchema, doLengthsDiffer } from './audio-facts.ts'
+import { audioFactsSchema, LENGTHS_MAY_DIFFER_BY_SECONDS } from './audio-facts.ts'
 import { emptyStemSchema, failedStemSchema, type Manifest, manifestSchema, savedStemSchema } from './manifest.ts'
 import { type StemFacts, stemFactsSchema } from './stem-analysis.ts'
 
@@ -68,5 +68,8 @@ export const withAnalysis = (
   return { ...account, ...lengthsDiffer(used), stems: Object.fromEntries(joined) }
 }
 
-const lengthsDiffer = (stems: StemFacts[]): { lengths_differ?: true } =>
-  doLengthsDiffer(stems.flatMap(({ audio }) => audio ?? [])) ? { lengths_differ: true } : {}
+const lengthsDiffer = (stems: StemFacts[]): { lengths_differ?: true } => {
+  const durations = stems.flatMap(({ audio }) => audio?.duration_seconds ?? [])
+  const isApart = Math.max(...durations) - Math.min(...durations) > LENGTHS_MAY_DIFFER_BY_SECONDS
+  return isApart ? { lengths_differ: true } : {}
+}

@@ -40,6 +40,19 @@ test('an analysis has the facts of each stem, and says when their lengths differ
   expect(analysisOf({ vocal: factsOf(lasting(3)), drums: broken })).not.toHaveProperty('lengths_differ')
 })
 
+test.each([
+  [[], false],
+  [[240], false],
+  [[240, 241], false],
+  [[240, 241.01], true],
+  [[240, 0, 240], true],
+])('stems of %j seconds differ in length: %s', (durations, differ) => {
+  const analysis = analysisOf(
+    Object.fromEntries(durations.map((seconds, n) => [`stem_${n}`, factsOf(lasting(seconds))])),
+  )
+  expect('lengths_differ' in analysis).toBe(differ)
+})
+
 test('a manifest is joined with the facts of its saved stems, and stays as it is otherwise', () => {
   const audio = { vocal: { ...lasting(3), silent: true as const }, bass: lasting(5) }
   const analysis = analysisOf({ vocal: factsOf(audio.vocal), bass: factsOf(audio.bass), drums: factsOf(lasting(9)) })

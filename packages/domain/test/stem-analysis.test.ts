@@ -1,18 +1,5 @@
 import { expect, test } from 'vitest'
-import { doLengthsDiffer } from '../src/audio-facts.ts'
 import { stemAnalysisSchema } from '../src/stem-analysis.ts'
-
-const lasting = (duration_seconds: number) => ({ duration_seconds })
-
-test.each([
-  [[], false],
-  [[240], false],
-  [[240, 241], false],
-  [[240, 241.01], true],
-  [[240, 0, 240], true],
-])('stems of %j seconds differ in length: %s', (durations, differ) => {
-  expect(doLengthsDiffer(durations.map(lasting))).toBe(differ)
-})
 
 test('an analysis whose points are not as many as it says is none', () => {
   const analysis = {
