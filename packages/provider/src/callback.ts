@@ -2,7 +2,7 @@ import { redactLinks } from '@stems/domain/link'
 import type { Separation } from '@stems/domain/separation'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { callbackSchema } from './callback-schema.ts'
-import { MOST_STEMS, stemsOfInfo, typeOfInfos, uniteStems } from './stems-of-info.ts'
+import { MOST_STEMS, stemsOfInfos, typeOfInfos } from './stems-of-info.ts'
 
 /** A field of a payload that is not as we know it. */
 export type PayloadIssue = { path: string; message: string }
@@ -59,12 +59,10 @@ export const parseCallback = (body: unknown, receivedAt: string): Separation => 
   }
   const { code, msg, data } = parsed.data
   const infos = [data.vocal_separation_info, data.vocal_removal_info].filter((each) => each != null)
-  const named = infos.map(stemsOfInfo)
-  const count = named.flat().length
-  if (count > MOST_STEMS) {
-    throw new UnknownShapeError([{ path: 'data', message: `names ${count} stems, more than ${MOST_STEMS}` }])
+  const stems = stemsOfInfos(infos)
+  if (stems.length > MOST_STEMS) {
+    throw new UnknownShapeError([{ path: 'data', message: `names ${stems.length} stems, more than ${MOST_STEMS}` }])
   }
-  const stems = uniteStems(named)
   if (code === 200 && stems.length === 0) {
     throw new UnknownShapeError([
       { path: 'data', message: 'says success (code 200) and names no stem that we can read' },

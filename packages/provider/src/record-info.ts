@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { ProviderApiError } from './api-error.ts'
 import type { ApiRequest } from './api-request.ts'
 import type { CallbackGroup, CallbackInfo } from './callback-schema.ts'
-import { MOST_STEMS, stemsOfInfo, typeOfInfos, uniteStems } from './stems-of-info.ts'
+import { MOST_STEMS, stemsOfInfos, typeOfInfos } from './stems-of-info.ts'
 
 /** What the provider's API knows of a task. */
 export type ProviderRecord =
@@ -72,12 +72,12 @@ type Details = z.infer<typeof detailsSchema>
 // Links tell more than the flag: CALLBACK_EXCEPTION says that a callback failed, not the separation.
 const readDetails = ({ response, successFlag, errorCode, errorMessage }: Details): ProviderRecord => {
   const info = infoOf(response ?? {})
-  const named = stemsOfInfo(info)
-  const count = named.length
-  if (count > MOST_STEMS) {
-    throw new ProviderApiError('unreadable', `the provider's record names ${count} stems, more than ${MOST_STEMS}`)
+  const stems = stemsOfInfos([info])
+  if (stems.length > MOST_STEMS) {
+    const what = `the provider's record names ${stems.length} stems, more than ${MOST_STEMS}`
+    throw new ProviderApiError('unreadable', what)
   }
-  const links = uniteStems([named]).flatMap(({ name, url }) => (url === null ? [] : [{ stem: name, url }]))
+  const links = stems.flatMap(({ name, url }) => (url === null ? [] : [{ stem: name, url }]))
   const type = typeOfInfos([info])
   const flag = typeof successFlag === 'string' ? successFlag.trim() : ''
   if (links.length > 0) {

@@ -6,18 +6,21 @@ import type { CallbackGroup, CallbackInfo } from './callback-schema.ts'
 export const MOST_STEMS = 200
 
 /**
- * The stems that an info object names, keyed or listed, in their order. A callback and the record of its task name the same
- * file by the same name, because both come by here.
+ * The stems that info objects name, keyed or listed, in their order. A payload may speak two dialects, or name a stem by a key
+ * and in its list: what is said twice is one stem, and one without a link is none beside one with a link. A callback and the
+ * record of its task name the same file by the same name, because both come by here.
  */
-export const stemsOfInfo = (info: CallbackInfo): NamedStem[] => {
-  const listed = (info.origin_data ?? []).flatMap(groupStems)
-  const isListed = ({ name, url }: NamedStem) =>
-    url === null && listed.some((other) => other.name === name && other.url !== null)
-  const keyed = Object.entries(info)
+export const stemsOfInfos = (infos: CallbackInfo[]): NamedStem[] => {
+  const named = infos.flatMap((info) => [...keyedStems(info), ...(info.origin_data ?? []).flatMap(groupStems)])
+  const linked = new Set(named.filter(({ url }) => url !== null).map(({ name }) => name))
+  const distinct = new Map(named.map((stem) => [`${stem.name} ${stem.url}`, stem]))
+  return withUniqueNames([...distinct.values()].filter(({ name, url }) => url !== null || !linked.has(name)))
+}
+
+const keyedStems = (info: CallbackInfo): NamedStem[] =>
+  Object.entries(info)
     .filter(([key]) => key.endsWith('_url'))
     .map(([key, url]) => ({ name: toStemName(key.slice(0, -'_url'.length)), url: toUrl(url) }))
-  return [...keyed.filter((stem) => !isListed(stem)), ...listed]
-}
 
 // Both halves of a group carry the same name: the half without the stem gets a name of its own.
 const groupStems = ({ extract, remove, ...file }: CallbackGroup): NamedStem[] => {
@@ -28,18 +31,6 @@ const groupStems = ({ extract, remove, ...file }: CallbackGroup): NamedStem[] =>
     ...(remove ? [{ name: `${name}_removed`, url: toUrl(remove.audio_url) }] : []),
     ...(file.audio_url === undefined ? [] : [{ name, url: toUrl(file.audio_url) }]),
   ]
-}
-
-/**
- * The stems of one info object, or of two: a payload that speaks both dialects says most things twice, and what only one of
- * them says must not be lost.
- */
-export const uniteStems = ([first = [], second = []]: NamedStem[][]): NamedStem[] => {
-  const hasLinkFor = (stem: NamedStem) => second.some(({ name, url }) => name === stem.name && url !== null)
-  const isSaid = (stem: NamedStem) =>
-    first.some(({ name, url }) => name === stem.name && (stem.url === null || stem.url === url))
-  const told = first.filter((stem) => stem.url !== null || !hasLinkFor(stem))
-  return withUniqueNames([...told, ...second.filter((stem) => !isSaid(stem))])
 }
 
 // Two entries of a list may carry the same title. Neither may overwrite the other.

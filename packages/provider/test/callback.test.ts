@@ -165,9 +165,14 @@ const listed = (title: string | undefined, url: unknown = `${FAR}/${title}.mp3`)
 
 test.each<[string, unknown[], string[]]>([
   ['flat entries', [listed('Vocals'), listed('Lead Vocal')], ['vocals', 'lead_vocal']],
-  ['entries of one title', [listed('Synth'), listed('Synth'), listed('synth')], ['synth', 'synth_2', 'synth_3']],
+  [
+    'entries of one title',
+    [listed('Synth'), listed('Synth', `${FAR}/2.mp3`), listed('synth')],
+    ['synth', 'synth_2', 'synth_3'],
+  ],
   ['an entry without a title', [listed(undefined)], ['stem']],
-  ['groups of one title', [{ extract: listed('FX') }, { extract: listed('FX') }], ['fx', 'fx_2']],
+  ['groups of one title', [{ extract: listed('FX') }, { extract: listed('FX', FAR) }], ['fx', 'fx_2']],
+  ['the same file twice', [listed('Synth'), listed('Synth')], ['synth']],
   ['a half that is missing', [{ extract: listed('FX'), remove: null }], ['fx']],
   ['the other half alone', [{ remove: listed('FX') }], ['fx_removed']],
   ['titles of another script', [listed('人声'), listed('鼓')], ['stem-7ac60a9f', 'stem-a3e6f3c5']],
@@ -262,7 +267,7 @@ test.each([
 })
 
 test('a body that names thousands of stems is no shape that we know, and is told so at once', () => {
-  const origin_data = Array.from({ length: 14_500 }, () => ({ audio_url: '' }))
+  const origin_data = Array.from({ length: 14_500 }, (_, n) => ({ audio_url: `${FAR}/${n}` }))
   const body = { code: 200, msg: 'ok', data: { task_id: 'many', vocal_removal_info: { origin_data } } }
   expect(() => parseCallback(body, '2026-01-01T00:00:00.000Z')).toThrow(/names 14500 stems, more than 200/)
 })
