@@ -1,6 +1,6 @@
 import { PROBLEM_KINDS } from '@stems/domain/heartbeat'
 import { QueueAwayError } from '@stems/queue/queue-away-error'
-import { addRedisGauge } from '@stems/telemetry/redis-gauge'
+import { addRedisGauge } from '@stems/telemetry/gauges'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ReadOverview } from './overview.ts'
 import type { Overview } from './overview-schema.ts'

@@ -6,11 +6,11 @@ import { awaitReady, connectImpatiently, disconnect, isReady } from '@stems/queu
 import { createSubmitter } from '@stems/queue/submit'
 import { createWaitingTime } from '@stems/queue/waiting-time'
 import { createSpool } from '@stems/store/spool'
+import { addWaitingGauge } from '@stems/telemetry/gauges'
 import { listenOrExit } from '@stems/telemetry/listen'
 import { createLog } from '@stems/telemetry/log'
 import { closeOnSignal } from '@stems/telemetry/shutdown'
 import { startTracing } from '@stems/telemetry/tracing'
-import { addWaitingGauge } from '@stems/telemetry/waiting-gauge'
 import project from '../../../package.json' with { type: 'json' }
 import { readConfig } from './config.ts'
 import { startDrain } from './drain.ts'

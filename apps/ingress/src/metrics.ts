@@ -1,6 +1,6 @@
 import type { Spool } from '@stems/store/spool'
-import { addRedisGauge } from '@stems/telemetry/redis-gauge'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { addGauge, addRedisGauge } from '@stems/telemetry/gauges'
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 
 const KEPT = ['accepted', 'duplicate', 'spooled', 'quarantined']
 const REFUSED = ['bad_request', 'unauthorized', 'limited', 'unavailable', 'overloaded']
@@ -14,18 +14,10 @@ export const createIngressMetrics = (spool: Pick<Spool, 'state'>, isReady: () =>
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   addRedisGauge(registry, isReady)
-  const watchSpool = (name: string, help: string, figure: 'files' | 'bytes' | 'oldestAgeSeconds') =>
-    new Gauge({
-      name: `stemkeeper_spool_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(spool.state()[figure])
-      },
-    })
-  watchSpool('files', 'Callbacks that wait for Redis', 'files')
-  watchSpool('bytes', 'Their size', 'bytes')
-  watchSpool('oldest_age_seconds', 'How long the oldest of them has been waiting', 'oldestAgeSeconds')
+  addGauge(registry, 'stemkeeper_spool_files', 'Callbacks that wait for Redis', () => spool.state().files)
+  addGauge(registry, 'stemkeeper_spool_bytes', 'Their size', () => spool.state().bytes)
+  const ageHelp = 'How long the oldest of them has been waiting'
+  addGauge(registry, 'stemkeeper_spool_oldest_age_seconds', ageHelp, () => spool.state().oldestAgeSeconds)
   const callbacks = new Counter({
     name: 'stemkeeper_callbacks_total',
     help: 'Callbacks, by the answer they got',

@@ -1,7 +1,7 @@
 import { BLOCK_REASONS } from '@stems/domain/errors'
 import type { QueueCounter } from '@stems/queue/counts'
 import { HOST_LIMIT_REASONS } from '@stems/queue/host-limit'
-import { addRedisGauge } from '@stems/telemetry/redis-gauge'
+import { addGauge, addRedisGauge } from '@stems/telemetry/gauges'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { DiskReserve } from './disk-reserve.ts'
 
@@ -98,29 +98,10 @@ export const addDiskMetrics = (
   registry: Registry,
   disk: Pick<DiskReserve, 'freeBytes' | 'reserveBytes' | 'isLow'>,
 ): void => {
-  const registers = [registry]
-  new Gauge({
-    name: 'stemkeeper_store_free_bytes',
-    help: 'Free bytes of the disk that downloads are written to',
-    registers,
-    collect() {
-      this.set(disk.freeBytes() ?? Number.NaN)
-    },
-  })
-  new Gauge({
-    name: 'stemkeeper_store_reserve_bytes',
-    help: 'What is to stay free there: with less no new downloads are taken',
-    registers,
-    collect() {
-      this.set(disk.reserveBytes() ?? Number.NaN)
-    },
-  })
-  new Gauge({
-    name: 'stemkeeper_intake_paused',
-    help: '1 while no new downloads are taken, for lack of disk space',
-    registers,
-    collect() {
-      this.set(disk.isLow() ? 1 : 0)
-    },
-  })
+  const free = 'Free bytes of the disk that downloads are written to'
+  addGauge(registry, 'stemkeeper_store_free_bytes', free, () => disk.freeBytes() ?? Number.NaN)
+  const reserve = 'What is to stay free there: with less no new downloads are taken'
+  addGauge(registry, 'stemkeeper_store_reserve_bytes', reserve, () => disk.reserveBytes() ?? Number.NaN)
+  const paused = '1 while no new downloads are taken, for lack of disk space'
+  addGauge(registry, 'stemkeeper_intake_paused', paused, () => Number(disk.isLow()))
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
+import { addGauge } from './gauges.ts'
 
 /** What an app says of itself. */
 export type Health = {
@@ -35,21 +36,9 @@ export const addHealthRoutes = (app: FastifyInstance, health: Health): void => {
 
 // What restarts or drains a process asks the routes; who watches over all of them sees figures alone.
 const addHealthGauges = ({ notReady, stuck, metrics }: Health): void => {
-  new Gauge({
-    name: 'stemkeeper_ready',
-    help: '1 while the process can do its work, as /readyz says',
-    registers: [metrics],
-    async collect() {
-      this.set((await notReady()).length === 0 ? 1 : 0)
-    },
-  })
+  const readyHelp = '1 while the process can do its work, as /readyz says'
+  addGauge(metrics, 'stemkeeper_ready', readyHelp, async () => Number((await notReady()).length === 0))
   if (!stuck) return
-  new Gauge({
-    name: 'stemkeeper_stuck',
-    help: '1 while jobs wait and the process does nothing, as /livez says: only a restart can help',
-    registers: [metrics],
-    collect() {
-      this.set(stuck() === undefined ? 0 : 1)
-    },
-  })
+  const stuckHelp = '1 while jobs wait and the process does nothing, as /livez says: only a restart can help'
+  addGauge(metrics, 'stemkeeper_stuck', stuckHelp, () => Number(stuck() !== undefined))
 }

@@ -1,5 +1,28 @@
 import { Gauge, type Registry } from 'prom-client'
 
+/** Adds a gauge that is read at each scrape. */
+export const addGauge = (
+  registry: Registry,
+  name: `stemkeeper_${string}`,
+  help: string,
+  read: () => number | Promise<number>,
+): void => {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    async collect() {
+      this.set(await read())
+    },
+  })
+}
+
+/** Shows whether this process is connected to Redis. */
+export const addRedisGauge = (registry: Registry, isReady: () => boolean): void =>
+  addGauge(registry, 'stemkeeper_shard_up', '1 while this process is connected to Redis, else 0', () =>
+    Number(isReady()),
+  )
+
 /**
  * Shows for how long there is work: the figure an autoscaler uses. It is read at each scrape. All processes show the same
  * value, so average it over processes and never sum it.
