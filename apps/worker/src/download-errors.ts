@@ -1,4 +1,4 @@
-import { BusyHostError, DeadLinkError, StemError } from '@stems/domain/errors'
+import { BusyHostError, StemError } from '@stems/domain/errors'
 import { parseRetryAfter } from '@stems/domain/retry-after'
 import { type RequestFailure, readRequestError } from '@stems/outgoing/request-failure'
 
@@ -36,7 +36,10 @@ const explainRequestFailure = (failure: RequestFailure, bytes: number): StemErro
  * @param retryAfter the header, as it came
  */
 export const explainStatus = (status: number, host: string, retryAfter?: string): StemError => {
-  if ([401, 403, 404, 410].includes(status)) return new DeadLinkError(status)
+  if ([401, 403, 404, 410].includes(status)) {
+    const message = `the far side answered ${status}: the link is dead or the file is deleted.`
+    return new StemError('gone', 'refresh-url', message)
+  }
   const retryAfterMs = parseRetryAfter(retryAfter)
   if (status === 429 || (status === 503 && retryAfterMs)) return new BusyHostError(status, host, retryAfterMs)
   if (status >= 400 && status < 500 && status !== 408 && status !== 425) {

@@ -90,10 +90,3 @@ export class BusyHostError extends StemError {
     this.reason = reason
   }
 }
-
-/** The link is dead: 401, 403, 404 or 410. */
-export class DeadLinkError extends StemError {
-  constructor(status: number) {
-    super('gone', 'refresh-url', `the far side answered ${status}: the link is dead or the file is deleted.`)
-  }
-}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { BlockedUrlError, DeadLinkError, StemError } from '../src/errors.ts'
+import { BlockedUrlError, StemError } from '../src/errors.ts'
 
 test('a stem error keeps its cause and the patience that was asked for', () => {
   const cause = new Error('socket hang up')
@@ -16,8 +16,4 @@ test('a blocked URL names its host, which rule it broke, and the setting that wo
 test('a blocked URL that no setting would permit advises none', () => {
   const error = new BlockedUrlError('10.0.0.1', 'its address is private', { reason: 'address' })
   expect(error).toMatchObject({ reason: 'address', message: '10.0.0.1 was not asked: its address is private.' })
-})
-
-test('a dead link asks for a fresh one', () => {
-  expect(new DeadLinkError(410)).toMatchObject({ code: 'gone', verdict: 'refresh-url' })
 })

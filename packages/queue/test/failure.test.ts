@@ -1,4 +1,4 @@
-import { BlockedUrlError, DeadLinkError, StemError } from '@stems/domain/errors'
+import { BlockedUrlError, StemError } from '@stems/domain/errors'
 import { UnrecoverableError } from 'bullmq'
 import { expect, test } from 'vitest'
 import { RetryableError, readFailure, toQueueError } from '../src/failure.ts'
@@ -22,7 +22,7 @@ test.each([
   new StemError('store', 'later', 'the store is full: free some space (ENOSPC).'),
   new StemError('network', 'later', 'two\nlines: with a colon'),
   new BlockedUrlError('evil.example:8080', 'not listed'),
-  new DeadLinkError(404),
+  new StemError('gone', 'refresh-url', 'the link is dead'),
 ])('code and words of a failure come back out of the queue: $message', (error) => {
   expect(readFailure(toQueueError(error).message)).toEqual({ code: error.code, message: error.message })
 })
