@@ -14,7 +14,6 @@ import { startTracing } from '@stems/telemetry/tracing'
 import project from '../../../package.json' with { type: 'json' }
 import { readConfig } from './config.ts'
 import { startDrain } from './drain.ts'
-import { describeIngress } from './heartbeat.ts'
 import { createDelivery, createKeep } from './keep.ts'
 import { createIngressMetrics } from './metrics.ts'
 import { createServer } from './server.ts'
@@ -64,7 +63,10 @@ const heartbeat = startHeartbeat({
   redis,
   prefix: config.queuePrefix,
   version: project.version,
-  describe: () => describeIngress(spool, config.spoolMaxBytes),
+  describe: () => {
+    const { files: callbacks, bytes, oldestAgeSeconds } = spool.state()
+    return { app: 'ingress', spool: { callbacks, bytes, maxBytes: config.spoolMaxBytes, oldestAgeSeconds } }
+  },
   log,
 })
 
