@@ -95,8 +95,9 @@ export const addCallbackRoute = (
       return await reply.send({ status: kept })
     } catch (error) {
       if (error instanceof UnreadableTaskIdError) {
-        const errors = error.issues.map(({ path, message }) => ({ field: path, message }))
-        const detail = `The callback names no task: ${error.message}.`
+        const { field, message } = error
+        const errors = [{ field, message }]
+        const detail = `The callback names no task: ${field}: ${message}.`
         return await refuse('bad_request', request, reply, () => sendProblem(reply, 400, detail, errors))
       }
       metrics.callbacks.inc({ answer: 'unavailable' })

@@ -4,29 +4,18 @@ import { taskIdSchema } from '@stems/domain/task-id'
 import { callbackSchema } from './callback-schema.ts'
 import { MOST_STEMS, stemsOfInfos, typeOfInfos } from './stems-of-info.ts'
 
-/** A field of a payload that is not as we know it. */
-export type PayloadIssue = { path: string; message: string }
-
-/** The payload has a shape that this version does not know. It is worth keeping: an upgrade may read it. */
+/**
+ * The payload has a shape that this version does not know; the message names each wrong field. It is worth keeping: an upgrade
+ * may read it.
+ */
 export class UnknownShapeError extends Error {
-  readonly issues: PayloadIssue[]
-
-  constructor(issues: PayloadIssue[]) {
-    super(issues.map(({ path, message }) => `${path}: ${message}`).join('; '))
-    this.name = 'UnknownShapeError'
-    this.issues = issues
-  }
+  override name = 'UnknownShapeError'
 }
 
 /** The payload names no task, so that nothing can be done with it. */
 export class UnreadableTaskIdError extends Error {
-  readonly issues: PayloadIssue[]
-
-  constructor(message: string) {
-    super(`data.task_id: ${message}`)
-    this.name = 'UnreadableTaskIdError'
-    this.issues = [{ path: 'data.task_id', message }]
-  }
+  override name = 'UnreadableTaskIdError'
+  readonly field = 'data.task_id'
 }
 
 /**
@@ -55,18 +44,18 @@ export const readTaskId = (body: unknown): string => {
 export const parseCallback = (body: unknown, receivedAt: string): Separation => {
   const parsed = callbackSchema.safeParse(body)
   if (!parsed.success) {
-    throw new UnknownShapeError(parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })))
+    throw new UnknownShapeError(
+      parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '),
+    )
   }
   const { code, msg, data } = parsed.data
   const infos = [data.vocal_separation_info, data.vocal_removal_info].filter((each) => each != null)
   const stems = stemsOfInfos(infos)
   if (stems.length > MOST_STEMS) {
-    throw new UnknownShapeError([{ path: 'data', message: `names ${stems.length} stems, more than ${MOST_STEMS}` }])
+    throw new UnknownShapeError(`data: names ${stems.length} stems, more than ${MOST_STEMS}`)
   }
   if (code === 200 && stems.length === 0) {
-    throw new UnknownShapeError([
-      { path: 'data', message: 'says success (code 200) and names no stem that we can read' },
-    ])
+    throw new UnknownShapeError('data: says success (code 200) and names no stem that we can read')
   }
   return { taskId: data.task_id, type: typeOfInfos(infos), code, msg: redactLinks(msg ?? ''), receivedAt, stems }
 }

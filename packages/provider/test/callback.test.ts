@@ -238,9 +238,8 @@ test.each<[string, unknown, string]>([
   try {
     parseCallback(body, AT)
   } catch (error) {
-    const { issues, message } = error as UnknownShapeError
-    expect(issues.map((issue) => issue.path)).toContain(path)
-    expect(message).toContain(`${path}: `)
+    const paths = (error as Error).message.split('; ').map((issue) => issue.split(': ')[0])
+    expect(paths).toContain(path)
   }
 })
 
@@ -263,7 +262,7 @@ test.each([
   ...['', null, 7, {}, ['a'], '../x', 'a b', 'a/b', 'x'.repeat(129)].map((task_id) => ({ data: { task_id } })),
 ])('the body %j names no task, and the error says where it looked', (body) => {
   expect(() => readTaskId(body)).toThrow(UnreadableTaskIdError)
-  expect(() => readTaskId(body)).toThrow(/^data\.task_id: /)
+  expect(() => readTaskId(body)).toThrow(expect.objectContaining({ field: 'data.task_id' }))
 })
 
 test('a body that names thousands of stems is no shape that we know, and is told so at once', () => {
