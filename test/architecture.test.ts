@@ -102,7 +102,6 @@ test('only those who must touch the disk do', () => {
     'packages/store/src/file-part.ts',
     'packages/store/src/file-retention.ts',
     'packages/store/src/file-store.ts',
-    'packages/store/src/file-writable.ts',
     'packages/store/src/folder-owner.ts',
     'packages/store/src/free-space.ts',
     'packages/store/src/missing.ts',

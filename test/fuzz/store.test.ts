@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { buildManifest } from '@stems/domain/manifest'
 import type { Separation } from '@stems/domain/separation'
 import { stemNameSchema } from '@stems/domain/stem-name'
@@ -39,7 +38,7 @@ test(
         if (taskIdSchema.safeParse(task).success) await store.writeManifest(manifestOf(task))
         const published = await orRefusal(async () => {
           const part = await store.createPart(task, stem)
-          await pipeline(Readable.from([Buffer.from('bytes')]), part.writable(0))
+          await part.write(Readable.from([Buffer.from('bytes')]), 0)
           const file = await part.publish(extension).finally(() => part.discard())
           return file === undefined ? undefined : `${task}/${file}`
         })

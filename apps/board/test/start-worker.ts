@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { StemError } from '@stems/domain/errors'
 import { buildManifest } from '@stems/domain/manifest'
 import type { Separation } from '@stems/domain/separation'
@@ -68,7 +69,7 @@ export const startWorker = (board: TestBoard, redisUrl: string) => {
       if (url.startsWith('held:')) await new Promise((_, reject) => signal.addEventListener('abort', reject))
       const part = await store.createPart(taskId, stem)
       const bytes = stemBytes(stem)
-      await new Promise<void>((resolve) => part.writable(0).end(bytes, resolve))
+      await part.write(Readable.from([bytes]), 0)
       const file = (await part.publish('mp3')) ?? `${stem}.mp3`
       return {
         status: 'saved',

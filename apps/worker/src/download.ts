@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { StemError } from '@stems/domain/errors'
 import type { Answer, Client } from '@stems/outgoing/client'
 import type { Part, Remains } from '@stems/store/stem-store'
 import { explainFailure, explainStatus } from './download-errors.ts'
-import { writeAll } from './write-all.ts'
 
 export type DownloadLimits = {
   /** Cap per file. */
@@ -46,7 +44,6 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
     let bytes = 0
     let head = NOTHING
     let answer: Answer | undefined
-    let target: Writable | undefined
     try {
       const headers = remains ? { range: `bytes=${remains.bytes}-`, 'if-range': remains.validator } : {}
       answer = await client.request(url, { headers, signal, redirects: MOST_REDIRECTS, timeouts })
@@ -59,16 +56,22 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
       if (validator) await part.note(from, link, validator, isLarge)
       bytes = from
       const isTrickling = trickleWatch(trickle)
-      const look = (chunk: Buffer): void => {
-        bytes += chunk.length
-        if (bytes > maxBytes) throw tooLarge(maxBytes)
-        if (isTrickling(chunk.length)) throw tooSlow(host, bytes)
-        hash.update(chunk)
-        if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES - head.length)])
-        progress(bytes, total)
+      const readBody = async function* (body: AsyncIterable<Buffer>) {
+        try {
+          for await (const chunk of body) {
+            bytes += chunk.length
+            if (bytes > maxBytes) throw tooLarge(maxBytes)
+            if (isTrickling(chunk.length)) throw tooSlow(host, bytes)
+            hash.update(chunk)
+            if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES - head.length)])
+            progress(bytes, total)
+            yield chunk
+          }
+        } catch (error) {
+          throw explainFailure(error, bytes) // here, or the store would take it for its own
+        }
       }
-      target = part.writable(from)
-      await writeAll(answer.body, target, look)
+      await part.write(readBody(answer.body), from)
       if (bytes === 0) throw new StemError('truncated', 'later', `${host} sent an empty file.`)
       if (total !== null && bytes !== total) {
         throw new StemError('truncated', 'later', `${host} promised ${total} bytes and sent ${bytes}.`)
@@ -76,7 +79,6 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
       return { bytes, sha256: hash.digest('hex'), head: from === 0 ? head : NOTHING }
     } catch (error) {
       answer?.body.destroy()
-      target?.destroy()
       if (signal.aborted) throw new StemError('interrupted', 'later', `the download was interrupted: ${signal.reason}.`)
       throw error instanceof CannotContinueError ? error : explainFailure(error, bytes)
     }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
+import { Readable } from 'node:stream'
 import { createFileStore } from '@stems/store/file-store'
 import { createLog } from '@stems/telemetry/log'
 import { Registry } from 'prom-client'
@@ -41,7 +41,7 @@ const startLooking = async () => {
     })
   const save = async (taskId: string, stem: string) => {
     const part = await store.createPart(taskId, stem)
-    await pipeline([Buffer.from('bytes')], part.writable(0))
+    await part.write(Readable.from([Buffer.from('bytes')]), 0)
     await part.publish('mp3')
   }
   return { store, lines, figureAt, open, save }

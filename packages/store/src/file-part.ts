@@ -1,12 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { copyFile, readdir, readFile, rename, rm, stat, truncate, unlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  copyFile,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Writable } from 'node:stream'
 import { z } from 'zod'
 import { bootId } from './boot-id.ts'
 import { publishedFileName } from './file-name.ts'
-import { createFileWritable } from './file-writable.ts'
 import { ignoreMissing } from './missing.ts'
 import type { Part, Remains } from './stem-store.ts'
 import type { StoreErrors } from './store-errors.ts'
@@ -90,14 +100,16 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
     await writeFile(noteOf(path), JSON.stringify({ urlHash: hashOf(url), validator, boot: await bootId() }))
   }
 
-  // A stream that is destroyed while its file is being opened may make the file afterwards.
-  let target: Writable | undefined
-  const closed = async (): Promise<void> => {
-    const stream = target
-    if (!stream || stream.closed) return
-    const closing = new Promise((resolve) => stream.once('close', resolve))
-    stream.destroy()
-    await closing
+  // No stream of Node's: on a disk that is full for a moment, `createWriteStream` may write some bytes twice (decision 0007).
+  const write = async (chunks: AsyncIterable<Buffer>, from: number): Promise<void> => {
+    if (from === 0 && note === taken) note = undefined // it vouches for what is overwritten
+    const file = await open(path, from > 0 ? 'a' : 'w')
+    try {
+      await file.writeFile(chunks)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
   }
 
   return {
@@ -110,21 +122,15 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
       isNoteWritten = false
       if (survives) await writeNote()
     }),
-    writable: (from) => {
-      if (from === 0 && note === taken) note = undefined // it vouches for what is overwritten
-      target = createFileWritable(path, from, errors.explain)
-      return target
-    },
+    write: errors.guard(write),
     publish: errors.guard(publish),
     // What cannot be renamed or removed is swept later; it must not hide why the attempt failed.
     leave: async () => {
-      await closed()
       await writeNote()
         .then(() => rename(path, path.replace(/\.part$/, '.left')))
         .catch(() => {})
     },
     discard: async () => {
-      await closed()
       await forget().catch(() => {})
     },
   }

@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { Manifest } from '@stems/domain/manifest'
 import type { Separation } from '@stems/domain/separation'
 import type { SeparationAnalysis } from '@stems/domain/separation-analysis'
@@ -37,11 +37,12 @@ export type Part = {
    */
   note: (keptBytes: number, url: string, validator: Validator, survives: boolean) => Promise<void>
   /**
-   * Takes bytes in order. They are flushed to the disk before it finishes.
+   * Writes bytes in the order in which they come, and flushes them to the disk before it is done.
    *
-   * @param from how many of the bytes that are there it keeps; 0 starts afresh
+   * @param from after how many bytes, which are all that are there; 0 starts afresh
+   * @throws what `chunks` throws, or a StemError that says what is wrong with the disk
    */
-  writable: (from: number) => Writable
+  write: (chunks: AsyncIterable<Buffer>, from: number) => Promise<void>
   /**
    * Gives the bytes their final name, in one step that survives a power cut. A file that has the name already stays:
    * of two writers the first wins, so that what was once published and recorded never changes.

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
-import { utimes } from 'node:fs/promises'
+import { type FileHandle, utimes } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { pipeline } from 'node:stream/promises'
 import type { Manifest } from '@stems/domain/manifest'
 import type { Separation } from '@stems/domain/separation'
 import type { SeparationAnalysis } from '@stems/domain/separation-analysis'
 import type { StemAnalysis } from '@stems/domain/stem-analysis'
 import { describe, expect, test } from 'vitest'
 import type { StemStore } from '../src/stem-store.ts'
+import { standInForSync } from './stand-in-for-sync.ts'
 
 export const manifestOf = (taskId: string, msg = 'done'): Manifest => ({
   version: 1,
@@ -39,7 +39,7 @@ const openSeparation = (taskId: string): Separation => ({
 /** Writes a stem and publishes it; returns what `publish` said. */
 export const publish = async (store: StemStore, taskId: string, stem: string, text: string, extension = 'mp3') => {
   const part = await store.createPart(taskId, stem)
-  await pipeline(Readable.from([Buffer.from(text)]), part.writable(0))
+  await part.write(Readable.from([Buffer.from(text)]), 0)
   return { part, file: await part.publish(extension) }
 }
 
@@ -94,26 +94,30 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
     test('does not show a part, whole or not, before it is published', async () => {
       const store = await open()
       const part = await store.createPart('task-1', 'vocal')
-      await pipeline(Readable.from([Buffer.from('whole')]), part.writable(0))
+      await part.write(Readable.from([Buffer.from('whole')]), 0)
 
       expect(await store.find('task-1', 'vocal')).toBeUndefined()
       expect(await store.open('task-1', 'vocal.mp3')).toBeUndefined()
       await part.discard()
     })
 
-    test('has a part on the disk when its stream is done', async () => {
+    test('has the bytes of a part on the disk when they are written', async () => {
       const part = await (await open()).createPart('task-1', 'vocal')
-      const target = part.writable(0)
-      await pipeline(Readable.from([Buffer.from('whole')]), target)
-      expect(target).toMatchObject({ closed: true, errored: null }) // the flush comes before the close
+      const synced: number[] = []
+      const sync = await standInForSync()
+      sync.mockImplementation(async function (this: FileHandle) {
+        synced.push((await this.stat()).size)
+      })
+      await part.write(Readable.from([Buffer.from('wh'), Buffer.from('ole')]), 0)
+      expect(synced).toContain(5)
       await part.discard()
     })
 
     test('lets the first of two writers win and tells the second', async () => {
       const store = await open()
       const [one, other] = await Promise.all([store.createPart('task-1', 'vocal'), store.createPart('task-1', 'vocal')])
-      await pipeline(Readable.from([Buffer.from('first')]), one.writable(0))
-      await pipeline(Readable.from([Buffer.from('second')]), other.writable(0))
+      await one.write(Readable.from([Buffer.from('first')]), 0)
+      await other.write(Readable.from([Buffer.from('second')]), 0)
 
       expect(await one.publish('mp3')).toBe('vocal.mp3')
       expect(await other.publish('mp3')).toBeUndefined()
@@ -133,7 +137,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
     test('forgets a part that is discarded, twice too', async () => {
       const store = await open()
       const part = await store.createPart('task-1', 'vocal')
-      await pipeline(Readable.from([Buffer.from('half')]), part.writable(0))
+      await part.write(Readable.from([Buffer.from('half')]), 0)
       await part.discard()
       await part.discard()
       expect(await store.find('task-1', 'vocal')).toBeUndefined()
@@ -322,7 +326,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
       const store = await open()
       const failed = await store.createPart('task-1', 'vocal')
       await failed.note(0, 'https://far.example/a.mp3', '"1"', true)
-      await pipeline(Readable.from([Buffer.from('some ')]), failed.writable(0))
+      await failed.write(Readable.from([Buffer.from('some ')]), 0)
       await failed.leave()
 
       expect(await (await store.createPart('task-1', 'vocal')).takeOver('https://far.example/b.mp3')).toBeUndefined()
@@ -330,7 +334,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
       const next = await store.createPart('task-1', 'vocal')
       expect(await next.takeOver('https://far.example/a.mp3')).toEqual({ bytes: 5, validator: '"1"' })
       expect(`${await buffer(next.read(5))}`).toBe('some ')
-      await pipeline(Readable.from([Buffer.from('bytes')]), next.writable(5))
+      await next.write(Readable.from([Buffer.from('bytes')]), 5)
       expect(await next.publish('mp3')).toBe('vocal.mp3')
       expect(await contentOf(store, 'task-1', 'vocal.mp3')).toBe('some bytes')
     })
@@ -338,7 +342,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
     test('sweeps parts that nobody has written to for long, and leaves those of today', async () => {
       const store = await open()
       const [old, young] = [await store.createPart('task-1', 'vocal'), await store.createPart('task-1', 'drums')]
-      for (const part of [old, young]) await pipeline(Readable.from([Buffer.from('bytes')]), part.writable(0))
+      for (const part of [old, young]) await part.write(Readable.from([Buffer.from('bytes')]), 0)
       await utimes(old.path, 0, 0)
       expect(await store.sweepParts(3600_000)).toBe(1)
       expect(await young.publish('mp3')).toBe('drums.mp3')
@@ -349,7 +353,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
       const store = await open()
       const failed = await store.createPart('task-1', 'vocal')
       await failed.note(0, 'https://far.example/a.mp3', '"1"', true)
-      await pipeline(Readable.from([Buffer.from('some ')]), failed.writable(0))
+      await failed.write(Readable.from([Buffer.from('some ')]), 0)
       await failed.leave()
       await utimes(failed.path.replace(/part$/, 'left'), 0, 0)
       const next = await store.createPart('task-1', 'vocal')
@@ -357,7 +361,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
 
       expect(await store.sweepParts(3600_000)).toBe(0)
 
-      await pipeline(Readable.from([Buffer.from('bytes')]), next.writable(5))
+      await next.write(Readable.from([Buffer.from('bytes')]), 5)
       expect(await next.publish('mp3')).toBe('vocal.mp3')
     })
 

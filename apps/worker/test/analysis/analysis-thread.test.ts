@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { openStore } from '@stems/store/open-store'
 import { expect, onTestFinished, test } from 'vitest'
 import { mp3For } from '../../../../test/stand-in/audio.ts'
@@ -18,7 +17,7 @@ const start = async (stems: Record<string, Buffer>) => {
   const store = await openStore(storeUrl)
   for (const [stem, body] of Object.entries(stems)) {
     const part = await store.createPart('task-1', stem)
-    await pipeline(Readable.from([body]), part.writable(0))
+    await part.write(Readable.from([body]), 0)
     await part.publish('mp3')
   }
   const thread = createAnalysisThread({ storeUrl, storeOptions: {}, log: log as never })
