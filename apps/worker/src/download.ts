@@ -17,7 +17,6 @@ export type DownloadLimits = {
 const MOST_REDIRECTS = 5
 const TRICKLE = { bytes: 64 * 1024, ms: 60_000 }
 const HEAD_BYTES = 4100 // what the library that names types looks at first
-const WORTH_A_NOTE_BYTES = 1024 * 1024 // what is less is fetched anew if this process dies
 const NOTHING = Buffer.alloc(0)
 
 /** What came. `head`: the first bytes of the file, as far as they came in this attempt. */
@@ -51,9 +50,7 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
       const { from, total } = placeInFile(answer, remains, maxBytes)
       const hash = createHash('sha256')
       if (from > 0) await pipeline(part.read(from), hash, { end: false, signal })
-      const validator = validatorOf(answer)
-      const isLarge = total === null || total > WORTH_A_NOTE_BYTES
-      if (validator) await part.note(from, link, validator, isLarge)
+      await part.note(from, link, validatorOf(answer))
       bytes = from
       const isTrickling = trickleWatch(trickle)
       const readBody = async function* (body: AsyncIterable<Buffer>) {

@@ -187,8 +187,9 @@ test.each([0, 100])('a transfer cut after %i bytes of a promised length is trunc
 })
 
 test('a transfer of unknown length that is cut is truncated, not taken for whole', async () => {
-  const { provider, download } = await startDownload()
-  provider.behave(PATH, { kind: 'cut', afterBytes: 100, chunked: true })
+  const { provider, download, steps } = await startDownload()
+  const until = waitFor('the bytes have come', () => steps.length > 0)
+  provider.behave(PATH, { kind: 'cut', afterBytes: 100, chunked: true, until })
   await expect(download()).rejects.toEqual(failing('truncated', 'later', /after 100 bytes/))
 })
 

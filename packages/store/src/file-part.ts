@@ -18,14 +18,12 @@ import { z } from 'zod'
 import { bootId } from './boot-id.ts'
 import { publishedFileName } from './file-name.ts'
 import { ignoreMissing } from './missing.ts'
-import type { Part, Remains } from './stem-store.ts'
+import type { Part, Remains, Validator } from './stem-store.ts'
 import type { StoreErrors } from './store-errors.ts'
 
 const REFLINK = constants.COPYFILE_FICLONE // no bytes are copied where the file system can share them
 
 const noteSchema = z.object({ urlHash: z.string(), validator: z.string(), boot: z.string() })
-
-type Note = Omit<Remains, 'bytes'> & { url: string }
 
 export type FilePartOptions = {
   /** Where parts lie on this machine. */
@@ -45,9 +43,6 @@ export type FilePartOptions = {
 /**
  * A part on this machine's disk, for a store of any kind, and of its own for one attempt: `<hash of task and stem>.<uuid>.part`, with a note beside it. An attempt that fails
  * leaves it as `.left`, for the next one to take; one that is killed cannot, so its part is copied.
- *
- * Most stems are small and come at once, and every touch of the disk costs them about 50 µs: hence one look into the folder, and no
- * note until it is needed.
  */
 export const createFilePart = async (options: FilePartOptions): Promise<Part> => {
   const { partsFolder, makePartsFolder, taskId, stem, errors, publishAs } = options
@@ -59,9 +54,6 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
   const others = (names ?? [])
     .filter((name) => name.startsWith(`${key}.`) && /\.(part|left)$/.test(name))
     .map((name) => join(partsFolder, name))
-  let taken: Note | undefined
-  let note: Note | undefined
-  let isNoteWritten = false
 
   const takeOver = async (url: string): Promise<Remains | undefined> => {
     const found = await Promise.all(others.map((other) => readRemains(other, url)))
@@ -71,10 +63,10 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
       const isLeft = each.path.endsWith('.left')
       const take = isLeft ? rename(each.path, path) : copyFile(each.path, path, REFLINK)
       const isTaken = await take.then(() => true, ignoreMissing) // another attempt was quicker
-      if (isTaken && isLeft) await remove(noteOf(each.path))
       if (!isTaken) continue
+      if (isLeft) await remove(noteOf(each.path))
       await utimes(path, new Date(), new Date()).catch(() => {}) // those who sweep go by its age
-      taken = note = { url, validator: each.validator } // left again, should no answer come
+      await writeNote(url, each.validator) // left again, should no answer come
       return { bytes: (await stat(path)).size, validator: each.validator }
     }
     return undefined
@@ -89,20 +81,14 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
   }
 
   const forget = async (): Promise<void> => {
-    await remove(path)
-    if (isNoteWritten) await remove(noteOf(path))
+    await Promise.all([remove(path), remove(noteOf(path))])
   }
 
-  const writeNote = async (): Promise<void> => {
-    if (note === undefined || isNoteWritten) return
-    isNoteWritten = true
-    const { url, validator } = note
-    await writeFile(noteOf(path), JSON.stringify({ urlHash: hashOf(url), validator, boot: await bootId() }))
-  }
+  const writeNote = async (url: string, validator: Validator): Promise<void> =>
+    writeFile(noteOf(path), JSON.stringify({ urlHash: hashOf(url), validator, boot: await bootId() }))
 
   // No stream of Node's: on a disk that is full for a moment, `createWriteStream` may write some bytes twice (decision 0007).
   const write = async (chunks: AsyncIterable<Buffer>, from: number): Promise<void> => {
-    if (from === 0 && note === taken) note = undefined // it vouches for what is overwritten
     const file = await open(path, from > 0 ? 'a' : 'w')
     try {
       await file.writeFile(chunks)
@@ -116,19 +102,18 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
     path,
     takeOver: errors.guard(takeOver),
     read: (bytes) => createReadStream(path, { end: bytes - 1 }),
-    note: errors.guard(async (keptBytes, url, validator, survives) => {
-      if (others.length > 0) await truncate(path, keptBytes).catch(ignoreMissing)
-      note = { url, validator }
-      isNoteWritten = false
-      if (survives) await writeNote()
+    note: errors.guard(async (keptBytes, url, validator) => {
+      if (others.length > 0) {
+        await remove(noteOf(path))
+        await truncate(path, keptBytes).catch(ignoreMissing)
+      }
+      if (validator !== undefined) await writeNote(url, validator)
     }),
     write: errors.guard(write),
     publish: errors.guard(publish),
     // What cannot be renamed or removed is swept later; it must not hide why the attempt failed.
     leave: async () => {
-      await writeNote()
-        .then(() => rename(path, path.replace(/\.part$/, '.left')))
-        .catch(() => {})
+      await rename(path, path.replace(/\.part$/, '.left')).catch(() => {})
     },
     discard: async () => {
       await forget().catch(() => {})

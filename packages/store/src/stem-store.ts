@@ -33,9 +33,9 @@ export type Part = {
    * Keeps the first bytes of what is there, forgets the others, and notes what a later attempt needs to go on from them.
    * In this order: a note must never vouch for bytes of another file.
    *
-   * @param survives written at once, so that the death of this process is survived; else it is written when the part is left
+   * @param validator nobody can go on from this part where there is none
    */
-  note: (keptBytes: number, url: string, validator: Validator, survives: boolean) => Promise<void>
+  note: (keptBytes: number, url: string, validator: Validator | undefined) => Promise<void>
   /**
    * Writes bytes in the order in which they come, and flushes them to the disk before it is done.
    *

@@ -325,7 +325,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
     test('hands what a failed attempt left to the next one, and nothing of another file', async () => {
       const store = await open()
       const failed = await store.createPart('task-1', 'vocal')
-      await failed.note(0, 'https://far.example/a.mp3', '"1"', true)
+      await failed.note(0, 'https://far.example/a.mp3', '"1"')
       await failed.write(Readable.from([Buffer.from('some ')]), 0)
       await failed.leave()
 
@@ -352,7 +352,7 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
     test('sweeps nothing that an attempt has just taken over, however long it has lain there', async () => {
       const store = await open()
       const failed = await store.createPart('task-1', 'vocal')
-      await failed.note(0, 'https://far.example/a.mp3', '"1"', true)
+      await failed.note(0, 'https://far.example/a.mp3', '"1"')
       await failed.write(Readable.from([Buffer.from('some ')]), 0)
       await failed.leave()
       await utimes(failed.path.replace(/part$/, 'left'), 0, 0)
