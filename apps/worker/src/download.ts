@@ -16,11 +16,9 @@ export type DownloadLimits = {
 
 const MOST_REDIRECTS = 5
 const TRICKLE = { bytes: 64 * 1024, ms: 60_000 }
-const HEAD_BYTES = 4100 // what the library that names types looks at first
-const NOTHING = Buffer.alloc(0)
 
-/** What came. `head`: the first bytes of the file, as far as they came in this attempt. */
-export type Download = { bytes: number; sha256: string; head: Buffer }
+/** What came. */
+export type Download = { bytes: number; sha256: string }
 
 export type DownloadOptions = {
   signal: AbortSignal
@@ -41,7 +39,6 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
     const { signal, progress } = options
     const url = new URL(link)
     let bytes = 0
-    let head = NOTHING
     let answer: Answer | undefined
     try {
       const headers = remains ? { range: `bytes=${remains.bytes}-`, 'if-range': remains.validator } : {}
@@ -60,7 +57,6 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
             if (bytes > maxBytes) throw tooLarge(maxBytes)
             if (isTrickling(chunk.length)) throw tooSlow(host, bytes)
             hash.update(chunk)
-            if (head.length < HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(0, HEAD_BYTES - head.length)])
             progress(bytes, total)
             yield chunk
           }
@@ -73,7 +69,7 @@ export const createDownload = (client: Client, { maxBytes, stallMs, trickle = TR
       if (total !== null && bytes !== total) {
         throw new StemError('truncated', 'later', `${host} promised ${total} bytes and sent ${bytes}.`)
       }
-      return { bytes, sha256: hash.digest('hex'), head: from === 0 ? head : NOTHING }
+      return { bytes, sha256: hash.digest('hex') }
     } catch (error) {
       answer?.body.destroy()
       if (signal.aborted) throw new StemError('interrupted', 'later', `the download was interrupted: ${signal.reason}.`)

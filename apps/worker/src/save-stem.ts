@@ -35,8 +35,8 @@ export const createSaveStem = ({ store, download, hostLimit, freshLink, metrics,
     await hostLimit.acquire(url, attempt)
     const part = await store.createPart(taskId, stem)
     try {
-      const { bytes, sha256, head } = await download(url, part, attempt)
-      const { extension, contentType } = await identifyAudio(part.path, head)
+      const { bytes, sha256 } = await download(url, part, attempt)
+      const { extension, contentType } = await identifyAudio(part.path)
       const file = await part.publish(extension)
       if (file === undefined) {
         await part.discard()

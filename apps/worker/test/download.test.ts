@@ -80,14 +80,13 @@ const startDownload = async ({
 const failing = (code: string, verdict: string, message = /./) =>
   expect.objectContaining({ code, verdict, message: expect.stringMatching(message) })
 
-test('a file arrives byte for byte, with its length, its sha256 and its first bytes', async () => {
+test('a file arrives byte for byte, with its length and its sha256', async () => {
   const { provider, download, written } = await startDownload()
   const sent = provider.file(`${PATH}?bytes=3000000`)
 
   expect(await download(`${PATH}?bytes=3000000`)).toEqual({
     bytes: sent.bytes,
     sha256: sent.sha256,
-    head: sent.body.subarray(0, 4100),
   })
   expect((await written()).equals(sent.body)).toBe(true)
 })
@@ -375,7 +374,7 @@ test('an attempt goes on where the one before it stopped', async () => {
   await expect(download(LONG)).rejects.toEqual(failing('truncated', 'later'))
 
   const { body, bytes, sha256 } = provider.file(LONG)
-  expect(await downloadAgain()).toEqual({ bytes, sha256, head: Buffer.alloc(0) }) // it came in the attempt before
+  expect(await downloadAgain()).toEqual({ bytes, sha256 })
   expect((await written()).equals(body)).toBe(true)
   const [, second] = provider.requests(LONG)
   expect(second?.range).toMatch(/^bytes=[1-9]\d*-$/)
