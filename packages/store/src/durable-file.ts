@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { link, open, rename, rm } from 'node:fs/promises'
+import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { exists } from './missing.ts'
+import { exists, ignoreMissing } from './missing.ts'
 
 /**
  * Writes a file that is, after any crash, either the old one or the new one: temporary file, fsync, rename, fsync of
@@ -66,4 +66,26 @@ const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 export const syncDirectory = async (path: string): Promise<void> => {
   const directory = await open(path, 'r')
   await directory.sync().finally(() => directory.close())
+}
+
+/** Makes a folder, and what is missing above it, so that their names survive a power cut too: else all that will lie in it would be gone. */
+export const makeFolder = async (folder: string): Promise<void> => {
+  try {
+    await makeOne(folder)
+  } catch (error) {
+    ignoreMissing(error)
+    await makeFolder(dirname(folder))
+    await makeOne(folder)
+  }
+}
+
+// One by one: of a disk that is read-only or over its quota, `mkdir` says when it is recursive that something is missing.
+const makeOne = async (folder: string): Promise<void> => {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await stat(folder)).isDirectory()) return
+    throw error
+  }
+  await syncDirectory(dirname(folder))
 }

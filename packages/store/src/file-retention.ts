@@ -3,10 +3,9 @@ import { opendir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { manifestSchema } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { syncDirectory } from './durable-file.ts'
+import { makeFolder, syncDirectory } from './durable-file.ts'
 import { MANIFEST_FILE } from './file-name.ts'
 import { finishedOf } from './finished.ts'
-import { makeFolder } from './folder-owner.ts'
 import { ignoreMissing, ignoreMissingPath } from './missing.ts'
 import type { FinishedSeparation } from './stem-store.ts'
 import { parseJson } from './stored-json.ts'
@@ -20,7 +19,7 @@ const REMOVED_FOLDER = '.removed'
  * @param root of the store
  * @param folderOf where a task's files are
  */
-export const createFileRetention = (root: string, folderOf: (taskId: string) => Promise<string>) => {
+export const createFileRetention = (root: string, folderOf: (taskId: string) => string) => {
   const removedFolder = join(root, REMOVED_FOLDER)
 
   // One file's date is asked for each separation; only the manifest of one that may be old enough is read.
@@ -34,7 +33,7 @@ export const createFileRetention = (root: string, folderOf: (taskId: string) => 
       const stats = await stat(path).catch(ignoreMissingPath) // a file in place of a folder is no separation
       if (!stats || stats.mtimeMs > until) continue
       const manifest = parseJson(manifestSchema, await readFile(path, 'utf8').catch(ignoreMissingPath))
-      const isOurs = manifest?.task_id === name // where case is ignored, the folder has the name of the task that owns it
+      const isOurs = manifest?.task_id === name // else it is a copy of another folder
       if (manifest && isOurs && Date.parse(manifest.finished_at) <= until) yield finishedOf(manifest)
     }
   }
@@ -50,7 +49,7 @@ export const createFileRetention = (root: string, folderOf: (taskId: string) => 
   }
 
   const removeSeparation = async (taskId: string): Promise<void> => {
-    const folder = await folderOf(taskId)
+    const folder = folderOf(taskId)
     const own = randomUUID()
     await makeFolder(removedFolder)
     // In one step: nobody ever sees a manifest that vouches for files which are gone.

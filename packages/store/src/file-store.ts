@@ -8,11 +8,10 @@ import { separationAnalysisSchema } from '@stems/domain/separation-analysis'
 import { stemAnalysisSchema } from '@stems/domain/stem-analysis'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { linkDurably, writeDurably } from './durable-file.ts'
+import { linkDurably, makeFolder, writeDurably } from './durable-file.ts'
 import { ANALYSIS_FILE, contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
 import { createFilePart, sweepParts } from './file-part.ts'
 import { createFileRetention } from './file-retention.ts'
-import { createFolderOwner, makeFolder } from './folder-owner.ts'
 import { freeSpace } from './free-space.ts'
 import { ignoreMissing } from './missing.ts'
 import { createOpenNotes } from './open-notes.ts'
@@ -20,6 +19,7 @@ import { peaksFileName } from './peaks-file.ts'
 import type { StemStore } from './stem-store.ts'
 import { createStoreErrors } from './store-errors.ts'
 import { parseJson, printCompactJson, printJson } from './stored-json.ts'
+import { createTaskFolders } from './task-folders.ts'
 
 // No task id begins with a dot.
 const PARTS_FOLDER = '.parts'
@@ -35,10 +35,10 @@ export const createFileStore = (root: string): StemStore => {
   const errors = createStoreErrors(root)
   const partsFolder = join(root, PARTS_FOLDER)
   const openFolder = join(root, OPEN_FOLDER)
-  const { folderOf, inFolderOf } = createFolderOwner(root, PARTS_FOLDER)
+  const { folderOf, inFolderOf } = createTaskFolders(root)
 
   const find: StemStore['find'] = async (taskId, stem) => {
-    const folder = await folderOf(taskId)
+    const folder = folderOf(taskId)
     const names = await readdir(folder).catch(ignoreMissing)
     const file = names?.find((name) => isPublishedFileName(name) && parse(name).name === stem)
     if (!file) return undefined
@@ -49,8 +49,8 @@ export const createFileStore = (root: string): StemStore => {
     return { file, bytes: size, sha256, contentType, savedAt: mtime.toISOString() }
   }
 
-  const createPart: StemStore['createPart'] = async (taskId, stem) => {
-    await folderOf(taskId)
+  const createPart: StemStore['createPart'] = (taskId, stem) => {
+    folderOf(taskId)
     stemNameSchema.parse(stem)
     const publishAs = (path: string, file: string) =>
       inFolderOf(taskId, (folder) => linkDurably(path, join(folder, file)))
@@ -59,29 +59,31 @@ export const createFileStore = (root: string): StemStore => {
   }
 
   const readText = async (taskId: string, file: string): Promise<string | undefined> =>
-    readFile(join(await folderOf(taskId), file), 'utf8').catch(ignoreMissing)
+    readFile(join(folderOf(taskId), file), 'utf8').catch(ignoreMissing)
 
-  const writeManifest: StemStore['writeManifest'] = async (manifest) => {
-    const text = printJson(manifest)
-    await inFolderOf(manifest.task_id, (folder) => writeDurably(join(folder, MANIFEST_FILE), text, { partsFolder }))
+  const replace = async (path: string, text: string): Promise<void> => {
+    await makeFolder(partsFolder)
+    await writeDurably(path, text, { partsFolder })
   }
+
+  const writeManifest: StemStore['writeManifest'] = (manifest) =>
+    inFolderOf(manifest.task_id, (folder) => replace(join(folder, MANIFEST_FILE), printJson(manifest)))
 
   const readManifest: StemStore['readManifest'] = async (taskId) =>
     parseJson(manifestSchema, await readText(taskId, MANIFEST_FILE))
 
   const remove: StemStore['remove'] = async (taskId, file) => {
     if (!isPublishedFileName(file)) throw new Error(`${JSON.stringify(file)} is no file name of a stem`)
-    const folder = await folderOf(taskId)
+    const folder = folderOf(taskId)
     await rm(join(folder, file), { force: true })
     await rm(join(folder, peaksFileName(parse(file).name)), { force: true })
   }
 
   const writeBesideManifest = async (taskId: string, file: string, text: string): Promise<void> => {
-    const folder = await folderOf(taskId)
+    const folder = folderOf(taskId)
     // A removal renames the folder, so a write that is under way then fails with ENOENT.
     if (!(await stat(join(folder, MANIFEST_FILE)).catch(ignoreMissing))) return
-    await makeFolder(partsFolder)
-    await writeDurably(join(folder, file), text, { partsFolder }).catch(ignoreMissing)
+    await replace(join(folder, file), text).catch(ignoreMissing)
   }
 
   const writePeaks: StemStore['writePeaks'] = async (taskId, stem, peaks) =>
@@ -98,7 +100,7 @@ export const createFileStore = (root: string): StemStore => {
 
   const open: StemStore['open'] = async (taskId, file) => {
     if (!isReadableFileName(file) || !taskIdSchema.safeParse(taskId).success) return undefined
-    const path = join(await folderOf(taskId), file)
+    const path = join(folderOf(taskId), file)
     const stats = await stat(path, { bigint: true }).catch(ignoreMissing)
     if (!stats?.isFile()) return undefined
     return {
@@ -117,10 +119,7 @@ export const createFileStore = (root: string): StemStore => {
   const readCheckpoint: StemStore['readCheckpoint'] = async () =>
     (await readFile(join(root, CHECKPOINT_FILE), 'utf8').catch(ignoreMissing))?.trim()
 
-  const writeCheckpoint: StemStore['writeCheckpoint'] = async (at) => {
-    await makeFolder(partsFolder)
-    await writeDurably(join(root, CHECKPOINT_FILE), `${at}\n`, { partsFolder })
-  }
+  const writeCheckpoint: StemStore['writeCheckpoint'] = (at) => replace(join(root, CHECKPOINT_FILE), `${at}\n`)
 
   const check: StemStore['check'] = async () => {
     await makeFolder(root)

@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import { access, constants, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import { writeDurably } from './durable-file.ts'
-import { makeFolder } from './folder-owner.ts'
+import { makeFolder, writeDurably } from './durable-file.ts'
 import { ignoreMissing } from './missing.ts'
 
 const entrySchema = z.object({

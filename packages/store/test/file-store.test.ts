@@ -9,7 +9,6 @@ import {
   readFile,
   rm,
   stat,
-  symlink,
   utimes,
   writeFile,
 } from 'node:fs/promises'
@@ -293,46 +292,6 @@ test('a note that was cut short is swept, and a note of an open separation stays
   expect(await store.sweepParts(3600_000)).toBe(1)
 
   expect(await readdir(join(root, '.open'))).toEqual(['task-1.7afaa346.json'])
-})
-
-test('where case is ignored, a task never touches the files of another whose id differs only by case', async () => {
-  const root = await emptyFolder()
-  const first = createFileStore(root)
-  await publish(first, 'ABC', 'vocal', 'of ABC')
-  // What a file system that ignores case looks like: each folder answers to both names.
-  await symlink(join(root, '.parts'), join(root, '.PARTS'))
-  await symlink(join(root, 'ABC'), join(root, 'abc'))
-  const store = createFileStore(root)
-  await store.writeManifest(manifestOf('ABC'))
-
-  const refusal = /ignores case, and its folder abc belongs to task ABC/
-  await expect(store.find('abc', 'vocal')).rejects.toThrow(refusal)
-  await expect(store.createPart('abc', 'vocal')).rejects.toThrow(refusal)
-  await expect(store.writeManifest(manifestOf('abc'))).rejects.toThrow(refusal)
-  await expect(store.readManifest('abc')).rejects.toThrow(refusal)
-  await expect(store.remove('abc', 'vocal.mp3')).rejects.toThrow(refusal)
-
-  expect(await store.readManifest('ABC')).toMatchObject({ task_id: 'ABC' })
-  expect(await store.find('ABC', 'vocal')).toMatchObject({ file: 'vocal.mp3' })
-  await publish(store, 'ABC', 'drums', 'of ABC')
-  await publish(store, 'other', 'vocal', 'of other')
-  expect(await store.find('other', 'vocal')).toMatchObject({ file: 'vocal.mp3' })
-})
-
-test('where case is ignored, a store that was put back without its folder of parts keeps such tasks apart too', async () => {
-  const root = await emptyFolder()
-  await mkdir(join(root, '.parts'))
-  await symlink(join(root, '.parts'), join(root, '.PARTS'))
-  await createFileStore(root).writeManifest(manifestOf('ABC'))
-  await symlink(join(root, 'ABC'), join(root, 'abc'))
-  await rm(join(root, '.parts'), { recursive: true })
-
-  const refusal = /ignores case, and its folder abc belongs to task ABC/
-  await expect(createFileStore(root).writeManifest(manifestOf('abc'))).rejects.toThrow(refusal)
-  await rm(join(root, '.parts'), { recursive: true, force: true })
-  await expect(createFileStore(root).readManifest('abc')).rejects.toThrow(refusal)
-  await expect(createFileStore(root).createPart('abc', 'vocal')).rejects.toThrow(refusal)
-  expect(await createFileStore(root).readManifest('ABC')).toMatchObject({ task_id: 'ABC' })
 })
 
 /** The inodes of what is synced from now on. */
