@@ -89,7 +89,7 @@ test(
         inside.filter((path) => path.startsWith('.open/')),
         inside.filter((path) => !path.startsWith('.open/')),
       ]
-      expect(notes).toEqual(isNamed ? [expect.stringMatching(/^\.open\/[\w-]+\.[0-9a-f]{8}\.json$/)] : [])
+      expect(notes).toEqual(isNamed ? [expect.stringMatching(/^\.open\/[\w-]+\.json$/)] : [])
       expect(others).toEqual(isNamed ? [`${said.taskId}/manifest.json`] : [])
       expect((await orRefusal(() => store.readManifest(said.taskId)))?.task_id).toBe(isNamed ? said.taskId : undefined)
       expect(await store.listOpen(0)).toEqual(isNamed ? [said] : [])

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { exists, ignoreMissing } from './missing.ts'
 
@@ -88,4 +88,24 @@ const makeOne = async (folder: string): Promise<void> => {
     throw error
   }
   await syncDirectory(dirname(folder))
+}
+
+/**
+ * Removes files that nobody has written to for so long.
+ *
+ * @param ending of the names that may go; all unless given
+ * @returns how many
+ */
+export const sweepParts = async (partsFolder: string, olderThanMs: number, ending = ''): Promise<number> => {
+  const names = (await readdir(partsFolder).catch(() => [])).filter((name) => name.endsWith(ending))
+  const swept = await Promise.all(
+    names.map(async (name) => {
+      const path = join(partsFolder, name)
+      const stats = await stat(path).catch(() => undefined)
+      if (!stats || Date.now() - stats.mtimeMs < olderThanMs) return 0
+      await rm(path, { force: true })
+      return 1
+    }),
+  )
+  return swept.reduce<number>((sum, count) => sum + count, 0)
 }

@@ -1,18 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import {
-  copyFile,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  truncate,
-  unlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises'
+import { copyFile, open, readdir, readFile, rename, stat, truncate, unlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { bootId } from './boot-id.ts'
@@ -119,26 +107,6 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
       await forget().catch(() => {})
     },
   }
-}
-
-/**
- * Removes files that nobody has written to for so long.
- *
- * @param ending of the names that may go; all unless given
- * @returns how many
- */
-export const sweepParts = async (partsFolder: string, olderThanMs: number, ending = ''): Promise<number> => {
-  const names = (await readdir(partsFolder).catch(() => [])).filter((name) => name.endsWith(ending))
-  const swept = await Promise.all(
-    names.map(async (name) => {
-      const path = join(partsFolder, name)
-      const stats = await stat(path).catch(() => undefined)
-      if (!stats || Date.now() - stats.mtimeMs < olderThanMs) return 0
-      await rm(path, { force: true })
-      return 1
-    }),
-  )
-  return swept.reduce<number>((sum, count) => sum + count, 0)
 }
 
 // Enough to tell one link from another; the link itself may hold what opens the file.

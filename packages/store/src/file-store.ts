@@ -8,9 +8,9 @@ import { separationAnalysisSchema } from '@stems/domain/separation-analysis'
 import { stemAnalysisSchema } from '@stems/domain/stem-analysis'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { linkDurably, makeFolder, writeDurably } from './durable-file.ts'
+import { linkDurably, makeFolder, sweepParts, writeDurably } from './durable-file.ts'
 import { ANALYSIS_FILE, contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
-import { createFilePart, sweepParts } from './file-part.ts'
+import { createFilePart } from './file-part.ts'
 import { createFileRetention } from './file-retention.ts'
 import { freeSpace } from './free-space.ts'
 import { ignoreMissing } from './missing.ts'
@@ -34,7 +34,6 @@ const CHECKPOINT_FILE = '.checkpoint'
 export const createFileStore = (root: string): StemStore => {
   const errors = createStoreErrors(root)
   const partsFolder = join(root, PARTS_FOLDER)
-  const openFolder = join(root, OPEN_FOLDER)
   const { folderOf, inFolderOf } = createTaskFolders(root)
 
   const find: StemStore['find'] = async (taskId, stem) => {
@@ -112,7 +111,7 @@ export const createFileStore = (root: string): StemStore => {
     }
   }
 
-  const { noteOpen, noteClosed, listOpen } = createOpenNotes(openFolder, () => makeFolder(openFolder))
+  const { noteOpen, noteClosed, listOpen } = createOpenNotes(join(root, OPEN_FOLDER), partsFolder)
 
   const { listFinished, removeSeparation } = createFileRetention(root, folderOf)
 
@@ -140,10 +139,7 @@ export const createFileStore = (root: string): StemStore => {
     noteOpen: errors.guard(noteOpen),
     noteClosed: errors.guard(noteClosed),
     listOpen: errors.guard(listOpen),
-    sweepParts: errors.guard(
-      async (olderThanMs) =>
-        (await sweepParts(partsFolder, olderThanMs)) + (await sweepParts(openFolder, olderThanMs, '.part')),
-    ),
+    sweepParts: errors.guard((olderThanMs) => sweepParts(partsFolder, olderThanMs)),
     listFinished, // it tells of files that are there, and fails as reading does
     removeSeparation: errors.guard(removeSeparation),
     readCheckpoint: errors.guard(readCheckpoint),

@@ -3,6 +3,7 @@ import { type Separation, separationSchema } from '@stems/domain/separation'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { isMissing } from './s3-errors.ts'
 import { listObjects } from './s3-listing.ts'
+import { parseJson } from './stored-json.ts'
 
 /**
  * One small object for each separation that is being worked on, so that it can be driven again should Redis forget it.
@@ -15,10 +16,9 @@ export const createS3OpenNotes = (client: S3Client, bucket: string, prefix: stri
   const readNote = async (key: string): Promise<Separation | undefined> => {
     try {
       const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))
-      return separationSchema.safeParse(JSON.parse((await Body?.transformToString()) ?? '')).data
+      return parseJson(separationSchema, await Body?.transformToString())
     } catch (error) {
-      // Taken away meanwhile, or not readable: then there is nothing to go by.
-      if (isMissing(error) || error instanceof SyntaxError) return undefined
+      if (isMissing(error)) return undefined // taken away meanwhile: then there is nothing to go by
       throw error
     }
   }

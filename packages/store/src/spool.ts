@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { access, constants, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import { makeFolder, writeDurably } from './durable-file.ts'
+import { makeFolder, sweepParts, writeDurably } from './durable-file.ts'
 import { ignoreMissing } from './missing.ts'
 
 const entrySchema = z.object({
@@ -91,9 +91,9 @@ export const createSpool = (directory: string, maxBytes: number) => {
         const [, receivedAtMs, hash] = FILE_NAME.exec(name) ?? []
         if (hash)
           remember(hash, { name, receivedAtMs: Number(receivedAtMs), bytes: (await stat(join(folder, name))).size })
-        // What a crash left half-written was never answered 200. What is young may be another ingress's.
-        else if (name.endsWith('.part')) await removeOld(join(folder, name))
       }
+      // What a crash left half-written was never answered 200. What is young may be another ingress's.
+      await sweepParts(folder, 60_000, '.part')
     },
     /**
      * Keeps one callback. A repeat of one that is kept already adds nothing.
@@ -137,11 +137,6 @@ export const createSpool = (directory: string, maxBytes: number) => {
 }
 
 export type Spool = ReturnType<typeof createSpool>
-
-const removeOld = async (path: string): Promise<void> => {
-  const stats = await stat(path).catch(() => undefined)
-  if (stats && Date.now() - stats.mtimeMs > 60_000) await rm(path, { force: true })
-}
 
 const hashOf = ({ taskId, payload }: SpoolEntry): string =>
   createHash('sha256')

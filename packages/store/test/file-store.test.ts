@@ -281,17 +281,18 @@ test('parts that nobody has written to for long are swept, those of today stay',
   expect((await readdir(join(root, '.parts'))).map((name) => join(root, '.parts', name))).toEqual([young.path])
 })
 
-test('a note that was cut short is swept, and a note of an open separation stays however old', async () => {
+test('a note of an open separation stays however old, and what was cut short is swept', async () => {
   const root = await emptyFolder()
   const store = createFileStore(root)
   const receivedAt = '2026-01-01T00:00:00.000Z'
   await store.noteOpen({ taskId: 'task-1', type: 'unknown', code: 200, msg: '', receivedAt, stems: [] })
-  await writeFile(join(root, '.open/cut-short.part'), '{"task')
-  for (const name of await readdir(join(root, '.open'))) await utimes(join(root, '.open', name), 0, 0)
+  await writeFile(join(root, '.parts/cut-short.part'), '{"task')
+  for (const path of ['.open/task-1.json', '.parts/cut-short.part']) await utimes(join(root, path), 0, 0)
 
   expect(await store.sweepParts(3600_000)).toBe(1)
 
-  expect(await readdir(join(root, '.open'))).toEqual(['task-1.7afaa346.json'])
+  expect(await readdir(join(root, '.open'))).toEqual(['task-1.json'])
+  expect(await readdir(join(root, '.parts'))).toEqual([])
 })
 
 /** The inodes of what is synced from now on. */

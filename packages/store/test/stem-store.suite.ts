@@ -305,11 +305,11 @@ export const testStemStore = (name: string, open: () => Promise<StemStore>): voi
 
     test('keeps a note of every open separation until it is closed', async () => {
       const store = await open()
-      const [one, other] = [openSeparation('task-1'), openSeparation('TASK-1')]
+      const [one, other] = [openSeparation('task-1'), openSeparation('task-2')]
       await store.noteOpen(one)
       await store.noteOpen(other)
       await store.noteOpen({ ...one, msg: 'again' })
-      expect((await store.listOpen(-60_000)).toSorted((a, b) => (a.taskId < b.taskId ? 1 : -1))).toEqual([
+      expect((await store.listOpen(-60_000)).toSorted((a, b) => (a.taskId < b.taskId ? -1 : 1))).toEqual([
         { ...one, msg: 'again' },
         other,
       ])
