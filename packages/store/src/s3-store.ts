@@ -19,7 +19,6 @@ import { ANALYSIS_FILE, contentTypeOf, isPublishedFileName, isReadableFileName, 
 import { createFilePart } from './file-part.ts'
 import { freeSpace } from './free-space.ts'
 import { peaksFileName } from './peaks-file.ts'
-import { abortAbandoned } from './s3-abandoned.ts'
 import { createS3Check } from './s3-check.ts'
 import { createS3Client, type S3Settings } from './s3-client.ts'
 import { explainS3, isMissing } from './s3-errors.ts'
@@ -38,7 +37,7 @@ const OPEN_FOLDER = '.open/'
 const CHECKPOINT = '.checkpoint'
 
 export type S3StoreOptions = S3Place &
-  Pick<S3UploadOptions, 'multipartAbove' | 'partSize' | 'backoffMs'> & {
+  Pick<S3UploadOptions, 'backoffMs'> & {
     settings: S3Settings
     /** Where downloads are written on this machine until they are whole; absolute. */
     partsFolder: string
@@ -174,8 +173,7 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
 
   const sweep: StemStore['sweepParts'] = async (olderThanMs) => {
     await retention.finishRemovals(olderThanMs)
-    const swept = await sweepParts(partsFolder, olderThanMs)
-    return swept + (await abortAbandoned(client, bucket, prefix, olderThanMs))
+    return sweepParts(partsFolder, olderThanMs)
   }
 
   return {

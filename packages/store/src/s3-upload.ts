@@ -3,39 +3,26 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
-import { Upload } from '@aws-sdk/lib-storage'
 import { isMissing, isNotImplemented, isPassing, isPreconditionFailed } from './s3-errors.ts'
-
-const MIB = 1024 * 1024
 
 export type S3UploadOptions = {
   client: S3Client
   bucket: string
-  /** Larger files go up in parts. */
-  multipartAbove?: number
-  partSize?: number
   /** Between two tries of one upload, at first. */
   backoffMs?: number
 }
 
 const TRIES = 4
-const PARTS_AT_ONCE = 2
 
 type Digests = { bytes: number; sha256: Buffer; md5: Buffer }
 
 /**
  * Uploads files under names that nobody has: of two writers the first wins.
  *
- * One request carries the whole file, as long as it is not too large to be sent again. It is streamed, its sha256 and MD5 go
- * along for the server to compare, and «only if there is none» holds without a gap. What is larger goes up in parts.
+ * One request carries the whole file, which may have 5 GB. It is streamed, its sha256 and MD5 go along for the server to
+ * compare, and «only if there is none» holds without a gap.
  */
-export const createS3Upload = ({
-  client,
-  bucket,
-  multipartAbove = 100 * MIB,
-  partSize = 16 * MIB,
-  backoffMs = 500,
-}: S3UploadOptions) => {
+export const createS3Upload = ({ client, bucket, backoffMs = 500 }: S3UploadOptions) => {
   let takesConditions = true
 
   const sha256At = async (key: string): Promise<string | undefined> => {
@@ -52,18 +39,12 @@ export const createS3Upload = ({
     const Body = createReadStream(path)
     const params = {
       ...{ Bucket: bucket, Key: key, Body, ContentLength: bytes, ContentType: contentType },
-      ...(takesConditions && { IfNoneMatch: '*' }),
+      ...{ ChecksumSHA256: sha256.toString('base64'), ContentMD5: md5.toString('base64') },
       Metadata: { sha256: sha256.toString('hex') },
+      ...(takesConditions && { IfNoneMatch: '*' }),
     }
     try {
-      if (bytes > multipartAbove) {
-        // The checksum of an object in parts is made of theirs, so ours stands in the metadata alone.
-        const parts = { ...params, ChecksumAlgorithm: 'SHA256' as const }
-        await new Upload({ client, params: parts, partSize, queueSize: PARTS_AT_ONCE }).done()
-      } else {
-        const digests = { ChecksumSHA256: sha256.toString('base64'), ContentMD5: md5.toString('base64') }
-        await client.send(new PutObjectCommand({ ...params, ...digests }))
-      }
+      await client.send(new PutObjectCommand(params))
     } finally {
       Body.destroy()
     }
@@ -71,20 +52,18 @@ export const createS3Upload = ({
 
   const tryOnce = async (path: string, key: string, contentType: string, digests: Digests): Promise<boolean> => {
     const sha256 = digests.sha256.toString('hex')
-    const inParts = digests.bytes > multipartAbove
-    if (inParts || !takesConditions) {
+    if (!takesConditions) {
       const there = await sha256At(key)
       if (there !== undefined) return there === sha256
     }
     try {
       await put(path, key, contentType, digests)
+      return true
     } catch (error) {
       // The answer to an earlier try may have been lost after the bytes had arrived: then they are ours.
       if (isPreconditionFailed(error)) return (await sha256At(key)) === sha256
       throw error
     }
-    // Some servers take no notice of a condition on the last step of an upload in parts.
-    return inParts ? (await sha256At(key)) === sha256 : true
   }
 
   /**

@@ -3,12 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import {
-  CreateMultipartUploadCommand,
-  HeadObjectCommand,
-  ListMultipartUploadsCommand,
-  PutObjectCommand,
-} from '@aws-sdk/client-s3'
+import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { StemError } from '@stems/domain/errors'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type S3Proxy, startS3Proxy } from '../../../test/support/s3-proxy.ts'
@@ -127,34 +122,13 @@ test('a part is a file of this machine, and gone once its bytes are in the bucke
   expect(await readdir(partsFolder)).toEqual([])
 })
 
-describe('a file too large for one request', () => {
-  const large = (letter: string) => letter.repeat(11 * MIB)
-  const inParts = { multipartAbove: 6 * MIB, partSize: 5 * MIB }
-
-  test('goes up in parts, whole, with its sha256 beside it', async () => {
-    const { store, client, bucket, prefix } = await openWith(inParts)
-    await publish(store, 'task-1', 'vocal', large('a'))
-    expect(await store.find('task-1', 'vocal')).toMatchObject({ bytes: 11 * MIB, sha256: sha256(large('a')) })
-    expect(await contentOf(store)).toBe(large('a'))
-    const { ETag } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: `${prefix}task-1/vocal.mp3` }))
-    expect(ETag).toMatch(/-3"$/) // made of the parts'
-  })
-
-  test('does not take the place of one that is there', async () => {
-    const { store } = await openWith(inParts)
-    await publish(store, 'task-1', 'vocal', large('a'))
-    expect((await publish(store, 'task-1', 'vocal', large('b'))).file).toBeUndefined()
-    expect((await store.find('task-1', 'vocal'))?.sha256).toBe(sha256(large('a')))
-  })
-
-  test('leaves no upload behind when it fails', async () => {
-    const { store, proxy, client, bucket, prefix } = await openThroughProxy(inParts)
-    proxy.decide(({ path }) => (path.includes('partNumber=2') ? { status: 403, code: 'AccessDenied' } : 'pass'))
-    await expect(publish(store, 'task-1', 'vocal', large('a'))).rejects.toEqual(inWords(/permitted \(AccessDenied\)/))
-    const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix }))
-    expect(Uploads ?? []).toEqual([])
-    expect(await store.find('task-1', 'vocal')).toBeUndefined()
-  })
+test('a large file goes up whole, with its sha256 beside it, and does not take the place of one that is there', async () => {
+  const large = (letter: string) => letter.repeat(120 * MIB)
+  const { store, proxy } = await openThroughProxy()
+  await publish(store, 'task-1', 'vocal', large('a'))
+  expect((await publish(store, 'task-1', 'vocal', large('b'))).file).toBeUndefined()
+  expect(await store.find('task-1', 'vocal')).toMatchObject({ bytes: 120 * MIB, sha256: sha256(large('a')) })
+  expect(puts(proxy)).toHaveLength(2)
 })
 
 describe('when things go wrong on the way', () => {
@@ -298,24 +272,6 @@ test('a folder of parts that cannot be written is told in words, by the name of 
   await writeFile(file, '')
   const { store } = await openWith({ partsFolder: file })
   await expect(store.createPart('task-1', 'vocal')).rejects.toEqual(inWords(/^the folder of parts .* check PARTS_DIR/))
-})
-
-test('uploads that were begun and never completed are aborted, those of others and of today are not', async () => {
-  const { store, client, bucket, prefix } = await openWith()
-  const others = `${prefix.slice(0, -1)}-of-others/task-1/vocal.mp3`
-  for (const Key of [`${prefix}task-1/vocal.mp3`, `${prefix}task-1/notes.txt/of/somebody`, others])
-    await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }))
-  const left = async () => {
-    const { Uploads } = await client.send(
-      new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix.slice(0, -1) }),
-    )
-    return Uploads?.map(({ Key }) => Key?.replace(prefix.slice(0, -1), '')).sort()
-  }
-
-  expect(await store.sweepParts(3600_000)).toBe(0)
-  expect(await left()).toHaveLength(3)
-  expect(await store.sweepParts(-60_000)).toBe(1)
-  expect(await left()).toEqual(['-of-others/task-1/vocal.mp3', '/task-1/notes.txt/of/somebody'])
 })
 
 test('a removal that was cut short shows no manifest, and is finished by a later sweep; what came since then stays', async () => {
