@@ -106,7 +106,7 @@ export const startConsumers = (options: ConsumersOptions) => {
   const reindex = startReindex({ redis: jobsRedis, prefix, store, everyMs: config.reconcileMs, log })
 
   const leave = async (): Promise<void> => {
-    await Promise.all([stems.close(DRAIN_MS), separations.close(), analyses?.close(), notify?.close()])
+    await Promise.all([watchdog.close(), stems.close(DRAIN_MS), separations.close(), analyses?.close(), notify?.close()])
     await reconcile.close()
     await reindex.close()
   }
@@ -129,7 +129,6 @@ export const startConsumers = (options: ConsumersOptions) => {
     intake: { pause: stems.pause, resume: stems.resume },
     /** Takes nothing new, lets what runs come to its end for a while, and leaves. */
     close: async (): Promise<void> => {
-      watchdog.close()
       const hasLeft = new AbortController()
       await Promise.race([leave(), untilNobodyCanBeTold(hasLeft.signal)]).finally(() => hasLeft.abort())
       disconnect(jobsRedis)
