@@ -1,5 +1,6 @@
 import type { FreeSpace } from '@stems/store/free-space'
 import type { Log } from '@stems/telemetry/log'
+import { repeat } from '@stems/telemetry/repeat'
 
 export type DiskReserveOptions = {
   look: () => Promise<FreeSpace>
@@ -19,8 +20,7 @@ const DEFAULT_SHARE = 0.05
 export const createDiskReserve = ({ look, reserveBytes, intake, log }: DiskReserveOptions) => {
   let seen: (FreeSpace & { reserve: number }) | undefined
   let isLow: boolean | undefined
-  let timer: NodeJS.Timeout | undefined
-  let isClosed = false
+  let looks: ReturnType<typeof repeat> | undefined
 
   const judge = async (): Promise<void> => {
     const space = await look().catch((error: Error) => {
@@ -30,7 +30,7 @@ export const createDiskReserve = ({ look, reserveBytes, intake, log }: DiskReser
     seen = space && { ...space, reserve: reserveBytes ?? defaultReserve(space.total) }
     // A disk that cannot be looked at stops nothing: what comes of it, the attempts themselves say best.
     const low = seen !== undefined && seen.free < seen.reserve
-    if (low === isLow || isClosed) return
+    if (low === isLow) return
     const isNews = low || isLow !== undefined
     isLow = low
     await (low ? intake.pause() : intake.resume())
@@ -38,16 +38,12 @@ export const createDiskReserve = ({ look, reserveBytes, intake, log }: DiskReser
     if (isNews && !low) log.info({ ...seen }, 'intake.resumed')
   }
 
-  const judgeAgainAndAgain = async (): Promise<void> => {
-    await judge()
-    if (isClosed) return
-    timer = setTimeout(judgeAgainAndAgain, INTERVAL_MS)
-    timer.unref()
-  }
-
   return {
     /** Looks for the first time, and starts the intake or leaves it paused. */
-    start: judgeAgainAndAgain,
+    start: async (): Promise<void> => {
+      await judge()
+      looks = repeat(INTERVAL_MS, judge, (error) => log.debug({ error: error.message }, 'disk.unknown'))
+    },
     isLow: (): boolean => isLow ?? false,
     freeBytes: (): number | undefined => seen?.free,
     reserveBytes: (): number | undefined => seen?.reserve,
@@ -57,10 +53,7 @@ export const createDiskReserve = ({ look, reserveBytes, intake, log }: DiskReser
       const [free, reserve] = [seen.free, seen.reserve].map((bytes) => `${(bytes / MIB).toFixed(1)} MiB`)
       return `no new downloads: the disk for downloads has ${free} free, less than the reserve of ${reserve} (STORE_RESERVE_BYTES)`
     },
-    close: () => {
-      isClosed = true
-      clearTimeout(timer)
-    },
+    close: async (): Promise<void> => looks?.close(),
   }
 }
 

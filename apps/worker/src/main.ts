@@ -142,7 +142,7 @@ const heartbeat = startHeartbeat({
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   isLeaving = true
   heartbeat.beat()
-  disk.close()
+  await disk.close()
   await consumers.close()
   await heartbeat.close()
   await analysisThread?.close()
