@@ -27,7 +27,6 @@ import { addDiskMetrics, addQueueMetrics, createWorkerMetrics } from './metrics.
 import { createNoticeBlocked } from './notice-blocked.ts'
 import { createProviderApi } from './provider-api.ts'
 import { createProviderGate } from './provider-gate.ts'
-import { createReadiness } from './readiness.ts'
 import { startRetention } from './retention.ts'
 import { createSaveStem } from './save-stem.ts'
 import { traceClient, traceStore } from './traces.ts'
@@ -122,12 +121,9 @@ const retention = startRetention({
 const health = createHealthServer({
   metrics: metrics.registry,
   stuck: consumers.stuck,
-  notReady: createReadiness({
-    isRedisReady: () => isReady(statusRedis),
-    store,
-    intakeProblem: disk.problem,
-    providerProblem: gate.problem,
-  }),
+  isRedisReady: () => isReady(statusRedis),
+  store,
+  problems: [disk.problem, gate.problem],
 })
 await listenOrExit(health, { host: config.host, port: config.healthPort, variable: 'WORKER_HEALTH_PORT' }, log)
 let isLeaving = false

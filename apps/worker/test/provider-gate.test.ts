@@ -1,12 +1,13 @@
 import type { ProviderApiError } from '@stems/provider/api-error'
 import { createLog } from '@stems/telemetry/log'
+import { Registry } from 'prom-client'
 import { expect, onTestFinished, test } from 'vitest'
 import { startStandInProvider } from '../../../test/stand-in/provider.ts'
+import { createHealthServer } from '../src/health-server.ts'
 import { createWorkerMetrics } from '../src/metrics.ts'
 import { createNoticeBlocked } from '../src/notice-blocked.ts'
 import { createProviderApi } from '../src/provider-api.ts'
 import { createProviderGate } from '../src/provider-gate.ts'
-import { createReadiness } from '../src/readiness.ts'
 
 const RECORD = '/api/v1/vocal-removal/record-info?taskId=task-1'
 const SIGN = '/api/v1/common/download-url'
@@ -45,13 +46,15 @@ test('a key that is refused is not shown again: every later question fails at on
   expect(lines).toMatchObject([{ level: 'error', msg: expect.stringMatching(/PROVIDER_API_KEY and restart/) }])
   expect(JSON.stringify(lines)).not.toContain('hunter2')
 
-  const notReady = createReadiness({
+  const health = createHealthServer({
+    metrics: new Registry(),
     isRedisReady: () => true,
     store: { check: async () => {} },
-    intakeProblem: () => undefined,
-    providerProblem: gate.problem,
+    problems: [gate.problem],
   })
-  expect(await notReady()).toEqual([expect.stringMatching(/refuses PROVIDER_API_KEY/)])
+  const answer = await health.inject('/readyz')
+  expect(answer.statusCode).toBe(503)
+  expect(answer.json()).toMatchObject({ reasons: [expect.stringMatching(/refuses PROVIDER_API_KEY/)] })
 })
 
 test('questions that were on their way when the key was refused are not sent', async () => {
