@@ -7,7 +7,7 @@ import { bootId } from './boot-id.ts'
 import { publishedFileName } from './file-name.ts'
 import { ignoreMissing } from './missing.ts'
 import type { Part, Remains, Validator } from './stem-store.ts'
-import type { StoreErrors } from './store-errors.ts'
+import type { Guard } from './store-errors.ts'
 
 const REFLINK = constants.COPYFILE_FICLONE // no bytes are copied where the file system can share them
 
@@ -19,7 +19,7 @@ export type FilePartOptions = {
   makePartsFolder: () => Promise<void>
   taskId: string
   stem: string
-  errors: StoreErrors
+  guard: Guard
   /**
    * Gives the bytes at `path` their final name, whole or not at all.
    *
@@ -33,7 +33,7 @@ export type FilePartOptions = {
  * leaves it as `.left`, for the next one to take; one that is killed cannot, so its part is copied.
  */
 export const createFilePart = async (options: FilePartOptions): Promise<Part> => {
-  const { partsFolder, makePartsFolder, taskId, stem, errors, publishAs } = options
+  const { partsFolder, makePartsFolder, taskId, stem, guard, publishAs } = options
   const key = createHash('sha256').update(`${taskId}/${stem}`).digest('hex').slice(0, 32)
   const path = join(partsFolder, `${key}.${randomUUID()}.part`)
 
@@ -88,17 +88,17 @@ export const createFilePart = async (options: FilePartOptions): Promise<Part> =>
 
   return {
     path,
-    takeOver: errors.guard(takeOver),
+    takeOver: guard(takeOver),
     read: (bytes) => createReadStream(path, { end: bytes - 1 }),
-    note: errors.guard(async (keptBytes, url, validator) => {
+    note: guard(async (keptBytes, url, validator) => {
       if (others.length > 0) {
         await remove(noteOf(path))
         await truncate(path, keptBytes).catch(ignoreMissing)
       }
       if (validator !== undefined) await writeNote(url, validator)
     }),
-    write: errors.guard(write),
-    publish: errors.guard(publish),
+    write: guard(write),
+    publish: guard(publish),
     // What cannot be renamed or removed is swept later; it must not hide why the attempt failed.
     leave: async () => {
       await rename(path, path.replace(/\.part$/, '.left')).catch(() => {})

@@ -3,13 +3,11 @@ import { createReadStream } from 'node:fs'
 import { access, constants, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { manifestSchema } from '@stems/domain/manifest'
-import { separationAnalysisSchema } from '@stems/domain/separation-analysis'
-import { stemAnalysisSchema } from '@stems/domain/stem-analysis'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
+import { createDocuments } from './documents.ts'
 import { linkDurably, makeFolder, sweepParts, writeDurably } from './durable-file.ts'
-import { ANALYSIS_FILE, contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
+import { contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
 import { createFilePart } from './file-part.ts'
 import { createFileRetention } from './file-retention.ts'
 import { freeSpace } from './free-space.ts'
@@ -17,8 +15,7 @@ import { ignoreMissing } from './missing.ts'
 import { createOpenNotes } from './open-notes.ts'
 import { peaksFileName } from './peaks-file.ts'
 import type { StemStore } from './stem-store.ts'
-import { createStoreErrors } from './store-errors.ts'
-import { parseJson, printCompactJson, printJson } from './stored-json.ts'
+import { explainDisk, guardAll, guardWith } from './store-errors.ts'
 import { createTaskFolders } from './task-folders.ts'
 
 // No task id begins with a dot.
@@ -32,7 +29,7 @@ const CHECKPOINT_FILE = '.checkpoint'
  * @param root the directory; made when the first separation comes
  */
 export const createFileStore = (root: string): StemStore => {
-  const errors = createStoreErrors(root)
+  const guard = guardWith(explainDisk(root))
   const partsFolder = join(root, PARTS_FOLDER)
   const { folderOf, inFolderOf } = createTaskFolders(root)
 
@@ -54,7 +51,7 @@ export const createFileStore = (root: string): StemStore => {
     const publishAs = (path: string, file: string) =>
       inFolderOf(taskId, (folder) => linkDurably(path, join(folder, file)))
     const makePartsFolder = () => makeFolder(partsFolder)
-    return createFilePart({ partsFolder, makePartsFolder, taskId, stem, errors, publishAs })
+    return createFilePart({ partsFolder, makePartsFolder, taskId, stem, guard, publishAs })
   }
 
   const readText = async (taskId: string, file: string): Promise<string | undefined> =>
@@ -64,12 +61,6 @@ export const createFileStore = (root: string): StemStore => {
     await makeFolder(partsFolder)
     await writeDurably(path, text, { partsFolder })
   }
-
-  const writeManifest: StemStore['writeManifest'] = (manifest) =>
-    inFolderOf(manifest.task_id, (folder) => replace(join(folder, MANIFEST_FILE), printJson(manifest)))
-
-  const readManifest: StemStore['readManifest'] = async (taskId) =>
-    parseJson(manifestSchema, await readText(taskId, MANIFEST_FILE))
 
   const remove: StemStore['remove'] = async (taskId, file) => {
     if (!isPublishedFileName(file)) throw new Error(`${JSON.stringify(file)} is no file name of a stem`)
@@ -85,17 +76,11 @@ export const createFileStore = (root: string): StemStore => {
     await replace(join(folder, file), text).catch(ignoreMissing)
   }
 
-  const writePeaks: StemStore['writePeaks'] = async (taskId, stem, peaks) =>
-    writeBesideManifest(taskId, peaksFileName(stem), printCompactJson(peaks))
-
-  const readPeaks: StemStore['readPeaks'] = async (taskId, stem) =>
-    parseJson(stemAnalysisSchema, await readText(taskId, peaksFileName(stem)))
-
-  const writeAnalysis: StemStore['writeAnalysis'] = async (taskId, analysis) =>
-    writeBesideManifest(taskId, ANALYSIS_FILE, printJson(analysis))
-
-  const readAnalysis: StemStore['readAnalysis'] = async (taskId) =>
-    parseJson(separationAnalysisSchema, await readText(taskId, ANALYSIS_FILE))
+  const documents = createDocuments({
+    read: readText,
+    write: (taskId, file, text) => inFolderOf(taskId, (folder) => replace(join(folder, file), text)),
+    writeBesideManifest,
+  })
 
   const open: StemStore['open'] = async (taskId, file) => {
     if (!isReadableFileName(file) || !taskIdSchema.safeParse(taskId).success) return undefined
@@ -111,8 +96,6 @@ export const createFileStore = (root: string): StemStore => {
     }
   }
 
-  const { noteOpen, noteClosed, listOpen } = createOpenNotes(join(root, OPEN_FOLDER), partsFolder)
-
   const { listFinished, removeSeparation } = createFileRetention(root, folderOf)
 
   const readCheckpoint: StemStore['readCheckpoint'] = async () =>
@@ -125,26 +108,12 @@ export const createFileStore = (root: string): StemStore => {
     await access(root, constants.W_OK | constants.X_OK)
   }
 
-  return {
-    find: errors.guard(find),
-    createPart: errors.guard(createPart),
-    writeManifest: errors.guard(writeManifest),
-    readManifest: errors.guard(readManifest),
-    remove: errors.guard(remove),
-    writePeaks: errors.guard(writePeaks),
-    readPeaks: errors.guard(readPeaks),
-    writeAnalysis: errors.guard(writeAnalysis),
-    readAnalysis: errors.guard(readAnalysis),
-    open: errors.guard(open),
-    noteOpen: errors.guard(noteOpen),
-    noteClosed: errors.guard(noteClosed),
-    listOpen: errors.guard(listOpen),
-    sweepParts: errors.guard((olderThanMs) => sweepParts(partsFolder, olderThanMs)),
-    listFinished, // it tells of files that are there, and fails as reading does
-    removeSeparation: errors.guard(removeSeparation),
-    readCheckpoint: errors.guard(readCheckpoint),
-    writeCheckpoint: errors.guard(writeCheckpoint),
-    check: errors.guard(check),
+  const operations = {
+    ...createOpenNotes(join(root, OPEN_FOLDER), partsFolder),
+    ...documents,
+    ...{ find, createPart, remove, open, removeSeparation, readCheckpoint, writeCheckpoint, check },
+    sweepParts: (olderThanMs: number) => sweepParts(partsFolder, olderThanMs),
     freeSpace: () => freeSpace(root),
   }
+  return { ...guardAll(guard, operations), listFinished } // which tells of files that are there, and fails as reading does
 }

@@ -9,13 +9,11 @@ import {
   type HeadObjectCommandOutput,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
-import { manifestSchema } from '@stems/domain/manifest'
-import { separationAnalysisSchema } from '@stems/domain/separation-analysis'
-import { stemAnalysisSchema } from '@stems/domain/stem-analysis'
 import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
+import { createDocuments } from './documents.ts'
 import { sweepParts } from './durable-file.ts'
-import { ANALYSIS_FILE, contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
+import { contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
 import { createFilePart } from './file-part.ts'
 import { freeSpace } from './free-space.ts'
 import { peaksFileName } from './peaks-file.ts'
@@ -29,8 +27,7 @@ import { createS3Retention } from './s3-retention.ts'
 import { streamObject } from './s3-stream.ts'
 import { createS3Upload, type S3UploadOptions } from './s3-upload.ts'
 import type { StemStore } from './stem-store.ts'
-import { createStoreErrors, guardWith } from './store-errors.ts'
-import { parseJson, printCompactJson, printJson } from './stored-json.ts'
+import { explainDisk, guardAll, guardWith } from './store-errors.ts'
 
 // No task id begins with a dot.
 const OPEN_FOLDER = '.open/'
@@ -50,9 +47,9 @@ export type S3StoreOptions = S3Place &
 export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...uploading }: S3StoreOptions): StemStore => {
   const client = createS3Client(settings)
   const place = `s3://${bucket}/${prefix}`
-  const disk = createStoreErrors(partsFolder, { what: 'the folder of parts', setting: 'PARTS_DIR' })
+  const explainParts = explainDisk(partsFolder, { what: 'the folder of parts', setting: 'PARTS_DIR' })
   const explainAnswer = explainS3(place, bucket)
-  const explain = (error: unknown): unknown => explainAnswer(disk.explain(error))
+  const explain = (error: unknown): unknown => explainAnswer(explainParts(error))
   const guard = guardWith(explain)
   const { upload, withoutConditions } = createS3Upload({ client, bucket, ...uploading })
 
@@ -91,8 +88,7 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
     stemNameSchema.parse(stem)
     const makePartsFolder = async () => void (await mkdir(partsFolder, { recursive: true }))
     const publishAs = (path: string, file: string) => upload(path, folder + file, contentTypeOf(file))
-    const errors = { explain, guard }
-    return createFilePart({ partsFolder, makePartsFolder, taskId, stem, errors, publishAs })
+    return createFilePart({ partsFolder, makePartsFolder, taskId, stem, guard, publishAs })
   }
 
   const putJson = async (key: string, Body: string): Promise<void> => {
@@ -105,39 +101,24 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
     return found?.Body && (await found.Body.transformToString())
   }
 
-  const manifestKey = (taskId: string): string => folderOf(taskId) + MANIFEST_FILE
-  const analysisKey = (taskId: string): string => folderOf(taskId) + ANALYSIS_FILE
-  const peaksKey = (taskId: string, stem: string): string => folderOf(taskId) + peaksFileName(stem)
-
-  const writeManifest: StemStore['writeManifest'] = async (manifest) =>
-    putJson(manifestKey(manifest.task_id), printJson(manifest))
-
-  const readManifest: StemStore['readManifest'] = async (taskId) =>
-    parseJson(manifestSchema, await readText(manifestKey(taskId)))
-
-  const putBesideManifest = async (taskId: string, key: string, text: string): Promise<void> => {
-    if (!(await head(manifestKey(taskId)))) return
+  const putBesideManifest = async (taskId: string, file: string, text: string): Promise<void> => {
+    const [manifestKey, key] = [folderOf(taskId) + MANIFEST_FILE, folderOf(taskId) + file]
+    if (!(await head(manifestKey))) return
     await putJson(key, text)
     // A removal deletes the manifest first, so this write may have come after everything else was deleted.
-    if (!(await head(manifestKey(taskId)))) await client.send(new DeleteObjectCommand(at(key)))
+    if (!(await head(manifestKey))) await client.send(new DeleteObjectCommand(at(key)))
   }
 
-  const writePeaks: StemStore['writePeaks'] = async (taskId, stem, peaks) =>
-    putBesideManifest(taskId, peaksKey(taskId, stem), printCompactJson(peaks))
-
-  const readPeaks: StemStore['readPeaks'] = async (taskId, stem) =>
-    parseJson(stemAnalysisSchema, await readText(peaksKey(taskId, stem)))
-
-  const writeAnalysis: StemStore['writeAnalysis'] = async (taskId, analysis) =>
-    putBesideManifest(taskId, analysisKey(taskId), printJson(analysis))
-
-  const readAnalysis: StemStore['readAnalysis'] = async (taskId) =>
-    parseJson(separationAnalysisSchema, await readText(analysisKey(taskId)))
+  const documents = createDocuments({
+    read: (taskId, file) => readText(folderOf(taskId) + file),
+    write: (taskId, file, text) => putJson(folderOf(taskId) + file, text),
+    writeBesideManifest: putBesideManifest,
+  })
 
   const remove: StemStore['remove'] = async (taskId, file) => {
     if (!isPublishedFileName(file)) throw new Error(`${JSON.stringify(file)} is no file name of a stem`)
     await client.send(new DeleteObjectCommand(at(folderOf(taskId) + file)))
-    await client.send(new DeleteObjectCommand(at(peaksKey(taskId, parse(file).name))))
+    await client.send(new DeleteObjectCommand(at(folderOf(taskId) + peaksFileName(parse(file).name))))
   }
 
   const open: StemStore['open'] = async (taskId, file) => {
@@ -155,9 +136,7 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
     }
   }
 
-  const { noteOpen, noteClosed, listOpen } = createS3OpenNotes(client, bucket, prefix + OPEN_FOLDER)
-
-  const retention = createS3Retention({ client, bucket, prefix, readManifest })
+  const retention = createS3Retention({ client, bucket, prefix, readManifest: documents.readManifest })
 
   async function* listFinished(olderThanMs: number) {
     try {
@@ -176,28 +155,16 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
     return sweepParts(partsFolder, olderThanMs)
   }
 
-  return {
-    find: guard(find),
-    createPart: guard(createPart),
-    writeManifest: guard(writeManifest),
-    readManifest: guard(readManifest),
-    remove: guard(remove),
-    writePeaks: guard(writePeaks),
-    readPeaks: guard(readPeaks),
-    writeAnalysis: guard(writeAnalysis),
-    readAnalysis: guard(readAnalysis),
-    open: guard(open),
-    noteOpen: guard(noteOpen),
-    noteClosed: guard(noteClosed),
-    listOpen: guard(listOpen),
-    sweepParts: guard(sweep),
-    listFinished,
-    removeSeparation: guard(retention.removeSeparation),
-    readCheckpoint: guard(() => readText(prefix + CHECKPOINT)),
-    writeCheckpoint: guard(writeCheckpoint),
-    check: guard(createS3Check({ client, bucket, prefix, withoutConditions })),
+  const operations = {
+    ...createS3OpenNotes(client, bucket, prefix + OPEN_FOLDER),
+    ...documents,
+    ...{ find, createPart, remove, open, sweepParts: sweep, removeSeparation: retention.removeSeparation },
+    readCheckpoint: () => readText(prefix + CHECKPOINT),
+    writeCheckpoint,
+    check: createS3Check({ client, bucket, prefix, withoutConditions }),
     freeSpace: () => freeSpace(partsFolder),
   }
+  return { ...guardAll(guard, operations), listFinished }
 }
 
 // What `publish` noted when it uploaded the bytes; the server keeps both together.

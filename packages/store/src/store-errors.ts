@@ -8,8 +8,9 @@ import { StemError } from '@stems/domain/errors'
  * @param words what it is called, and which setting names it
  * @returns a function that turns what the disk says into a StemError and lets every other error be
  */
-export const createStoreErrors = (place: string, { what, setting } = { what: 'the store', setting: 'STORE_URL' }) => {
-  const explain = (error: unknown): unknown => {
+export const explainDisk =
+  (place: string, { what, setting } = { what: 'the store', setting: 'STORE_URL' }) =>
+  (error: unknown): unknown => {
     const code = codeOf(error as NodeJS.ErrnoException)
     const reason = code && REASONS[code]
     if (!reason) return error
@@ -17,14 +18,12 @@ export const createStoreErrors = (place: string, { what, setting } = { what: 'th
       cause: error,
     })
   }
-  return { explain, guard: guardWith(explain) }
-}
 
 // Node has no name for it, and gives its number in words.
 const codeOf = ({ code, errno }: NodeJS.ErrnoException): string | undefined =>
   errno === -constants.errno.EDQUOT ? 'EDQUOT' : code
 
-/** Wraps operations, so that they fail in words. */
+/** Makes a function that wraps an operation, so that it fails in words. */
 export const guardWith =
   (explain: (error: unknown) => unknown) =>
   <Args extends unknown[], Result>(operation: (...args: Args) => Promise<Result>) =>
@@ -36,7 +35,11 @@ export const guardWith =
     }
   }
 
-export type StoreErrors = ReturnType<typeof createStoreErrors>
+export type Guard = ReturnType<typeof guardWith>
+
+/** Wraps all operations of an object. */
+export const guardAll = <T extends object>(guard: Guard, operations: T): T =>
+  Object.fromEntries(Object.entries(operations).map(([name, operation]) => [name, guard(operation)])) as T
 
 const REASONS: Record<string, string> = {
   ENOSPC: 'is full: free some space',
