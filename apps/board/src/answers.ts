@@ -11,6 +11,9 @@ const RETRY_AFTER_S = 5
 export const sendPage = (reply: FastifyReply, page: string): FastifyReply =>
   reply.type('text/html; charset=utf-8').send(page)
 
+/** Does an open page ask for itself again? It may be shown what the board remembers; a page that is loaded may not. */
+export const isAskedAgain = ({ headers }: FastifyRequest): boolean => headers['if-none-match'] !== undefined
+
 /**
  * Says that something did not work: as a page to people, as a problem (RFC 9457) to programs.
  *

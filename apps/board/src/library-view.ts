@@ -24,10 +24,10 @@ export const readView = (query: unknown): LibraryView => {
 }
 
 /** Where a view is shown. */
-export const viewHref = (view: LibraryView, path = '/'): string => {
+export const viewHref = (view: LibraryView): string => {
   const { of, search, older, newer } = view
   const named = { status: of, q: search, older: older?.join('.'), newer: newer?.join('.') }
   const given = Object.entries(named).filter((pair): pair is [string, string] => pair[1] !== undefined)
   const query = new URLSearchParams(given).toString()
-  return query ? `${path}?${query}` : path
+  return query ? `/?${query}` : '/'
 }

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
+import { sendPage } from './answers.ts'
 import type { DocumentedApp } from './documented.ts'
-import type { EventStreams } from './event-streams.ts'
-import { addLivePage } from './live-route.ts'
 import type { ReadOverview } from './overview.ts'
 import type { OverviewMetrics } from './overview-metrics.ts'
 import { overviewSchema } from './overview-schema.ts'
+import { layout } from './pages/layout.ts'
 import { overviewPage } from './pages/overview-page.ts'
 import { commonProblems } from './problem.ts'
 
@@ -17,13 +17,8 @@ const schema = {
 }
 
 /** Adds the overview for people, and its figures for Prometheus. */
-export const addOverviewPage = (
-  app: FastifyInstance,
-  streams: EventStreams,
-  readOverview: ReadOverview,
-  metrics: OverviewMetrics,
-): void => {
-  addLivePage(app, streams, { path: '/overview', read: async () => overviewPage(await readOverview()) })
+export const addOverviewPage = (app: FastifyInstance, readOverview: ReadOverview, metrics: OverviewMetrics): void => {
+  app.get('/overview', async (_request, reply) => sendPage(reply, layout(overviewPage(await readOverview()))))
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.read()))
 }
 

@@ -76,7 +76,7 @@ export const addSecurityHeaders = async (app: FastifyInstance): Promise<void> =>
     if (policy === undefined) reply.header('cache-control', 'no-store')
     // Bull Board's scripts and styles, which are the same for everybody, and behind the login all the same.
     else if (`${policy}`.startsWith('public')) reply.header('cache-control', 'private, no-cache')
-    done(null, payload)
+    done(null, reply.statusCode === 304 ? null : payload) // an empty text would be sent with a length
   })
 }
 

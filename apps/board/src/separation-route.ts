@@ -2,11 +2,10 @@ import type { StemAnalysis } from '@stems/domain/stem-analysis'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import type { FastifyInstance } from 'fastify'
-import { sendFailure } from './answers.ts'
+import { isAskedAgain, sendFailure, sendPage } from './answers.ts'
 import { UNKNOWN_TASK } from './api-routes.ts'
-import type { EventStreams } from './event-streams.ts'
 import { isRunning, type Library } from './library.ts'
-import { addLivePage } from './live-route.ts'
+import { layout } from './pages/layout.ts'
 import { type SeparationView, separationPage } from './pages/separation-page.ts'
 import type { QuarantineDesk } from './quarantine-desk.ts'
 import { createReadCache } from './read-cache.ts'
@@ -14,7 +13,6 @@ import { forPlayers } from './security-headers.ts'
 import type { WholeSeparation } from './separation-schemas.ts'
 
 export type SeparationRouteOptions = {
-  streams: EventStreams
   library: Pick<Library, 'find' | 'changedAt'>
   store: Pick<StemStore, 'readPeaks'>
   quarantine: Pick<QuarantineDesk, 'count'>
@@ -24,7 +22,7 @@ export type SeparationRouteOptions = {
 /** Adds the page of one separation: `/separations/<task_id>`. */
 export const addSeparationRoute = (
   app: FastifyInstance,
-  { streams, library, store, quarantine, log }: SeparationRouteOptions,
+  { library, store, quarantine, log }: SeparationRouteOptions,
 ): void => {
   // A stem that was fetched again has other bytes than those that were analysed.
   const readPeaks = async ({ task_id, stems }: WholeSeparation): Promise<Map<string, StemAnalysis>> => {
@@ -51,18 +49,14 @@ export const addSeparationRoute = (
   const readAgain = async (taskId: string): Promise<SeparationView | undefined> =>
     views.read(taskId, await library.changedAt(taskId), () => readView(taskId), hasEnded)
 
-  addLivePage(app, streams, {
-    path: '/separations/:taskId',
-    helmet: forPlayers,
-    read: async (request, isAgain) => {
-      const { taskId } = request.params as { taskId: string }
-      const [view, quarantined] = await Promise.all([
-        isAgain ? readAgain(taskId) : readView(taskId),
-        quarantine.count(),
-      ])
-      return view && separationPage(view, { mayAct: request.role === 'admin', quarantined })
-    },
-    sayMissing: (request, reply) => sendFailure(request, reply, 404, UNKNOWN_TASK),
+  app.get<{ Params: { taskId: string } }>('/separations/:taskId', { helmet: forPlayers }, async (request, reply) => {
+    const { taskId } = request.params
+    const [view, quarantined] = await Promise.all([
+      isAskedAgain(request) ? readAgain(taskId) : readView(taskId),
+      quarantine.count(),
+    ])
+    if (!view) return sendFailure(request, reply, 404, UNKNOWN_TASK)
+    return sendPage(reply, layout(separationPage(view, { mayAct: request.role === 'admin', quarantined })))
   })
 }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import fastifyEtag from '@fastify/etag'
 import type { BoardQueues } from '@stems/queue/board-queues'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
@@ -73,6 +74,7 @@ export const createServer = async (options: ServerOptions) => {
       : sendFailure(request, reply, 404, 'There is nothing here.'),
   )
 
+  await app.register(fastifyEtag)
   await addSecurityHeaders(app)
   await addLogin(app, logins, apiKeys)
   addActionGuard(app)
@@ -80,13 +82,13 @@ export const createServer = async (options: ServerOptions) => {
   addOpenHealthRoutes(app, isReady)
   addAssetsRoute(app)
   const streams = createEventStreams(app, options.eventLimits)
-  addLibraryRoute(app, streams, library, quarantine)
-  addSeparationRoute(app, { streams, library, store, quarantine, log })
+  addLibraryRoute(app, library, quarantine)
+  addSeparationRoute(app, { library, store, quarantine, log })
   addRegisterForm(app, registering)
   addReplayButton(app, replay)
   addQuarantinePage(app, quarantine)
   addNotificationsPage(app, options.notifications)
-  addOverviewPage(app, streams, options.overview, createOverviewMetrics(options.overview, isReady))
+  addOverviewPage(app, options.overview, createOverviewMetrics(options.overview, isReady))
   await addDocumentedRoutes(app, (api) => {
     addApiRoutes(api, library)
     addRegisterRoute(api, registering)

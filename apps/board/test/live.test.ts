@@ -6,59 +6,53 @@ import { separationOf, startSubmitter, startWorker, stemBytes } from './start-wo
 
 const redisUrl = inject('redisUrl')
 
-type News = { order: string[]; changed: Record<string, string> }
-
-/** Follows a page as its script does. */
-const follow = async (board: TestBoard, path: string, login = LOGIN) => {
-  const controller = new AbortController()
-  onTestFinished(() => controller.abort())
-  const answer = await fetch(board.origin + path, {
-    headers: { authorization: authorizationOf(login) },
-    signal: controller.signal,
-  })
-  const told: News[] = []
+/** Looks at a page again and again, as its script does. */
+const follow = (board: TestBoard, path: string, login = LOGIN) => {
   const shown = new Map<string, string>()
-  const read = async () => {
-    let text = ''
-    for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-      const events = (text + chunk).split('\n\n')
-      text = events.pop() ?? ''
-      for (const event of events) {
-        const [, data] = /^event: blocks\nid: .*\ndata: (.*)$/m.exec(event) ?? []
-        if (data === undefined) continue
-        const news = JSON.parse(data) as News
-        told.push(news)
-        for (const [id, html] of Object.entries(news.changed)) shown.set(id, html)
-      }
-    }
-  }
-  let isOver = false
-  read()
-    .catch(() => {})
-    .finally(() => {
-      isOver = true
+  let etag = ''
+  const look = async (): Promise<number> => {
+    const answer = await fetch(board.origin + path, {
+      headers: { authorization: authorizationOf(login), 'if-none-match': etag },
     })
-  return { answer, told, shown, hasEnded: () => isOver, order: () => told.at(-1)?.order ?? [] }
+    const page = await answer.text()
+    if (answer.status === 304) expect(answer.headers.get('content-length')).toBeNull()
+    if (answer.status !== 200) return answer.status
+    etag = answer.headers.get('etag') ?? ''
+    shown.clear()
+    for (const block of page.split('<div class="block" id="').slice(1)) {
+      const [id = ''] = block.split('">', 1)
+      shown.set(id, block.slice(id.length + 2))
+    }
+    return answer.status
+  }
+  const blocks = async () => {
+    await look()
+    return shown
+  }
+  return {
+    look,
+    order: async () => [...(await blocks()).keys()],
+    html: async (id: string) => (await blocks()).get(id),
+  }
 }
 
-test('a page that is looked at is told what has changed, and nothing else', async () => {
+test('a page that is looked at shows what has changed, and is sent only when something has', async () => {
   const board = await startBoard(redisUrl)
   const submit = startSubmitter(board, redisUrl)
-  const { answer, told, shown, order } = await follow(board, '/live/')
-  expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
-  await expect.poll(order).toEqual(['notices', 'views', 'none', 'pager'])
+  const { look, order, html } = follow(board, '/')
+  expect(await order()).toEqual(['notices', 'views', 'none', 'pager'])
+  expect(await look()).toBe(304)
 
   await submit(separationOf('task-1', { vocal: 'ok:' }))
-  await expect.poll(order).toEqual(['notices', 'views', 's-task-1', 'pager'])
-  expect(shown.get('s-task-1')).toContain('>waiting</span>')
-  const before = told.length
+  expect(await order()).toEqual(['notices', 'views', 's-task-1', 'pager'])
+  expect(await html('s-task-1')).toContain('>waiting</span>')
+  expect(await look()).toBe(304)
 
   startWorker(board, redisUrl)
   await submit(separationOf('task-2', { vocal: 'held:', drums: 'gone:dead' }))
-  await expect.poll(() => shown.get('s-task-1')).toContain('>complete</span>')
-  await expect.poll(() => shown.get('s-task-2')).toContain('downloading 1 of 2')
-  expect(order()).toEqual(['notices', 'views', 's-task-2', 's-task-1', 'pager'])
-  for (const { changed } of told.slice(before)) expect(Object.keys(changed)).not.toContain('notices')
+  await expect.poll(() => html('s-task-1')).toContain('>complete</span>')
+  await expect.poll(() => html('s-task-2')).toContain('downloading 1 of 2')
+  expect(await order()).toEqual(['notices', 'views', 's-task-2', 's-task-1', 'pager'])
 })
 
 test('what has ended is looked at again when it is driven again', async () => {
@@ -66,67 +60,73 @@ test('what has ended is looked at again when it is driven again', async () => {
   const submit = startSubmitter(board, redisUrl)
   startWorker(board, redisUrl)
   await submit(separationOf('task-1', { vocal: 'ok:', drums: 'gone:dead' }))
-  const { shown } = await follow(board, '/live/')
-  await expect.poll(() => shown.get('s-task-1')).toContain('failed: gone: dead')
+  const { html } = follow(board, '/')
+  await expect.poll(() => html('s-task-1')).toContain('failed: gone: dead')
   await submit(separationOf('task-1', { drums: 'ok:' }, { receivedAt: new Date(Date.now() + 1000).toISOString() }))
-  await expect.poll(() => shown.get('s-task-1')).toContain('>complete</span>')
+  await expect.poll(() => html('s-task-1')).toContain('>complete</span>')
 })
 
 test('audio facts appear on the page of a separation that has ended, once a worker has written them', async () => {
   const board = await startBoard(redisUrl)
   startWorker(board, redisUrl)
   await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:' }))
-  const { shown } = await follow(board, '/live/separations/task-1')
-  await expect.poll(() => shown.get('stem-vocal')).toContain('not drawn yet')
+  const { html } = follow(board, '/separations/task-1')
+  await expect.poll(() => html('stem-vocal')).toContain('not drawn yet')
   await writeAnalyses(board.store, 'task-1', { vocal: peaksOf(stemBytes('vocal'), { duration_seconds: 225 }) })
   await board.index.touch('task-1')
-  await expect.poll(() => shown.get('stem-vocal')).toContain('<span class="fact">3:45</span>')
-  expect(shown.get('stem-vocal')).toContain('<svg')
+  await expect.poll(() => html('stem-vocal')).toContain('<span class="fact">3:45</span>')
+  expect(await html('stem-vocal')).toContain('<svg')
 })
 
-test('a filter holds for what is told too', async () => {
+test('what has ended and did not change is not read from the store again while somebody looks', async () => {
   const board = await startBoard(redisUrl)
-  const submit = startSubmitter(board, redisUrl)
   startWorker(board, redisUrl)
-  const { order } = await follow(board, '/live/?status=complete')
-  await submit(separationOf('good-1', { vocal: 'ok:' }))
-  await submit(separationOf('good-2', { vocal: 'gone:dead' }))
-  await expect.poll(order).toEqual(['notices', 'views', 's-good-1', 'pager'])
+  await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:' }))
+  const pages = [follow(board, '/'), follow(board, '/separations/task-1')] as const
+  await expect.poll(() => pages[0].html('s-task-1')).toContain('>complete</span>')
+  await expect.poll(() => pages[1].html('about')).toContain('>complete</span>')
+  let reads = 0
+  const { readManifest } = board.store
+  board.store.readManifest = (taskId) => {
+    reads++
+    return readManifest(taskId)
+  }
+  for (const { look } of pages) expect(await look()).toBe(304)
+  expect(reads).toBe(0)
+  await board.get('/') // a page that is loaded shows what the store has
+  expect(reads).toBe(1)
 })
 
-test('a viewer is told of no action, whoever else looks', async () => {
+test('a viewer is shown no action, whoever else looks', async () => {
   const board = await startBoard(redisUrl)
-  const submit = startSubmitter(board, redisUrl)
   startWorker(board, redisUrl)
-  await submit(separationOf('task-1', { vocal: 'ok:' }))
-  const [admin, viewer] = [await follow(board, '/live/'), await follow(board, '/live/', VIEWER)]
-  await expect.poll(() => admin.shown.get('s-task-1')).toContain('<button')
-  await expect.poll(() => viewer.shown.get('s-task-1')).toContain('complete')
-  expect([...viewer.shown.values()].join()).not.toContain('<button')
+  await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:' }))
+  const [admin, viewer] = [follow(board, '/'), follow(board, '/', VIEWER)]
+  await expect.poll(() => admin.html('s-task-1')).toContain('<button')
+  expect(await viewer.html('s-task-1')).toContain('complete')
+  expect(await viewer.html('s-task-1')).not.toContain('<button')
 })
 
-test('whoever looks is told when nothing can be told any more, and again when it can', async () => {
+test('while Redis is away a page says so, and shows what is new when Redis is back', async () => {
   const server = await startRedisServer()
   onTestFinished(server.close)
   const board = await startBoard(server.url)
-  const before = await follow(board, '/live/')
-  await expect.poll(before.order).not.toEqual([])
+  const { look } = follow(board, '/')
+  expect(await look()).toBe(200)
   await server.kill()
-  await expect.poll(before.hasEnded).toBe(true)
-  expect((await follow(board, '/live/')).answer.status).toBe(503)
+  await expect.poll(look, { timeout: 5000 }).toBe(503)
   await server.start()
-  await expect.poll(async () => (await follow(board, '/live/')).answer.status).toBe(200)
+  await expect.poll(look, { timeout: 5000 }).toBe(304)
 })
 
-test('a page of a search is not told of changes: each look would go through every id', async () => {
+test('a page of a search does not look at itself: each look would go through every id', async () => {
   const board = await startBoard(redisUrl)
-  expect(await (await board.get('/?q=task')).text()).not.toContain('data-live')
-  expect(await (await board.get('/?status=failed')).text()).toContain('data-live="/live/?status&#61;failed"')
+  expect(await (await board.get('/?q=task')).text()).not.toContain('/assets/live.js')
+  expect(await (await board.get('/?status=failed')).text()).toContain('/assets/live.js')
 })
 
 test('who knows neither login nor key is told nothing', async () => {
   const board = await startBoard(redisUrl)
-  expect((await fetch(`${board.origin}/live/`)).status).toBe(401)
   expect((await fetch(`${board.origin}/assets/live.js`)).status).toBe(401)
 })
 

@@ -1,32 +1,36 @@
-// Keeps the blocks of a page as the board says they are.
+// Keeps the blocks of a page as the board would show them now.
 import { showAges } from './ages.js'
 import morphdom from './morphdom.js'
 
-const LATER_MS = 10_000
+const EVERY_MS = 1000
+const LATER_MS = 5000 // of a board that does not answer, or asks for the login again
 
 const blocks = /** @type {HTMLElement} */ (document.getElementById('blocks'))
 const state = /** @type {HTMLElement} */ (document.getElementById('live-state'))
-const from = /** @type {string} */ (blocks.dataset.live)
 
-/** @type {EventSource | undefined} */
-let source
+let etag = ''
+let isAway = false
 
-// A browser opens few connections to one host: a tab that nobody sees leaves its own to the others.
-const follow = () => {
-  source?.close()
-  source = undefined
-  if (document.hidden) return
-  const opened = new EventSource(from)
-  source = opened
-  opened.addEventListener('blocks', ({ data }) => {
-    say('')
-    show(JSON.parse(data))
-  })
-  opened.addEventListener('error', () => {
-    say('The board does not answer. What you see may be old; it is looked at again by itself.')
-    // A refusal ends a stream for good, a broken connection does not.
-    if (opened.readyState === EventSource.CLOSED) setTimeout(() => source === opened && follow(), LATER_MS)
-  })
+const follow = async () => {
+  const startedAt = performance.now()
+  if (!document.hidden) await look().catch(sayAway)
+  // A board that takes long to answer is asked less often.
+  setTimeout(follow, Math.max(isAway ? LATER_MS : EVERY_MS, performance.now() - startedAt))
+}
+
+const look = async () => {
+  const answer = await fetch(location.href, { headers: { 'if-none-match': etag } })
+  if (!answer.ok && answer.status !== 304) throw new Error(`The board answered ${answer.status}.`)
+  const isNew = answer.status !== 304
+  if (isNew) show(await answer.text())
+  if (isNew || isAway) say('')
+  etag = answer.headers.get('etag') ?? ''
+  isAway = false
+}
+
+const sayAway = () => {
+  isAway = true
+  say('The board does not answer. What you see may be old; it is looked at again by itself.')
 }
 
 /** @param {string} text */
@@ -35,18 +39,11 @@ const say = (text) => {
   state.hidden = text === ''
 }
 
-/** @param {{ order: string[], changed: Record<string, string> }} news */
-const show = ({ order, changed }) => {
-  for (const [id, html] of Object.entries(changed)) {
-    const block = document.getElementById(id)
-    if (block?.parentElement === blocks) morphdom(block, html.trim(), { onBeforeElUpdated: isOther })
-    else blocks.insertAdjacentHTML('beforeend', html)
-  }
-  for (const block of [...blocks.children]) if (!order.includes(block.id)) block.remove()
-  order.forEach((id, index) => {
-    const block = document.getElementById(id)
-    if (block && blocks.children[index] !== block) blocks.insertBefore(block, blocks.children[index] ?? null)
-  })
+/** @param {string} html */
+const show = (html) => {
+  const next = new DOMParser().parseFromString(html, 'text/html').getElementById('blocks')
+  if (!next) return
+  morphdom(blocks, next, { childrenOnly: true, onBeforeElUpdated: isOther })
   showAges()
   blocks.dispatchEvent(new CustomEvent('shown'))
 }
@@ -85,5 +82,4 @@ const act = async (form) => {
   say(page.querySelector('main p')?.textContent ?? `The board answered ${answer.status}.`)
 }
 
-document.addEventListener('visibilitychange', follow)
-follow()
+void follow()

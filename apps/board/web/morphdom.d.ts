@@ -1,7 +1,7 @@
 // The board serves the library of this name beside these scripts.
 declare const morphdom: (
   from: Element,
-  to: string,
-  options: { onBeforeElUpdated: (from: HTMLElement, to: HTMLElement) => boolean },
+  to: Element,
+  options: { childrenOnly: boolean; onBeforeElUpdated: (from: HTMLElement, to: HTMLElement) => boolean },
 ) => Node
 export default morphdom

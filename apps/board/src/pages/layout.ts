@@ -17,8 +17,8 @@ export type Layout = {
   body: string
   /** What follows the body, and may change. */
   blocks?: Block[]
-  /** Where changes of the blocks come from; without, they stay as they are. */
-  liveFrom?: string
+  /** Does the page ask for itself again and again, and show how its blocks are by then? */
+  isLive?: boolean
   /** Scripts of the page's own, by their names below `/assets/`. */
   scripts?: string[]
   /** Shall a browser that runs no scripts look again by itself? */
@@ -34,12 +34,11 @@ export const layout = ({
   title,
   body,
   blocks = [],
-  liveFrom,
+  isLive = false,
   scripts = [],
   refresh,
   quarantined = 0,
 }: Layout): string => {
-  const isLive = liveFrom !== undefined
   const modules = [...(isLive ? ['live.js'] : []), ...scripts]
   return html`<!doctype html>
 <html lang="en">
@@ -58,7 +57,7 @@ export const layout = ({
 <header class="top"><a href="/">Stemkeeper</a><nav aria-label="Main"><a href="/">Library</a> <a href="/overview">Overview</a> !${quarantined > 0 ? quarantineLink(quarantined) : ''}<a href="/notifications">Notifications</a> <a href="/queues">Queues</a></nav></header>
 <main id="main">
 !${body}
-!${isLive || blocks.length > 0 ? blocksHtml(blocks, liveFrom) : ''}
+!${blocks.length > 0 ? blocksHtml(blocks) : ''}
 </main>
 </body>
 </html>
@@ -71,15 +70,8 @@ const refreshing = (isLive: boolean): string => {
   return isLive ? html`<noscript>!${meta}</noscript>` : meta
 }
 
-const blocksHtml = (
-  blocks: Block[],
-  liveFrom: string | undefined,
-): string => html`<p id="live-state" role="status" hidden></p>
-<div id="blocks" !${liveFrom === undefined ? '' : html`data-live="${liveFrom}"`}>
-!${blocks.map(blockHtml)}</div>`
-
-/** A block as it stands in the page. */
-export const blockHtml = ({ id, html: inner }: Block): string => html`<div class="block" id="${id}">!${inner}</div>
-`
+const blocksHtml = (blocks: Block[]): string => html`<p id="live-state" role="status" hidden></p>
+<div id="blocks">
+!${blocks.map(({ id, html: inner }) => html`<div class="block" id="${id}">!${inner}</div>\n`)}</div>`
 
 const quarantineLink = (quarantined: number): string => html`<a href="/quarantine">Quarantine (${quarantined})</a> `

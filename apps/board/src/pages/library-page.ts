@@ -14,8 +14,7 @@ import { age } from './time.ts'
 /** The list of separations. */
 export const libraryPage = (library: LibraryPage, view: LibraryView, { mayAct, quarantined }: Frame): Layout => ({
   title: 'Library',
-  // Each look of a stream would search anew, through every id.
-  ...(view.search === undefined && { liveFrom: viewHref(view, '/live/') }),
+  isLive: view.search === undefined, // each look would search anew, through every id
   quarantined,
   refresh: view.search === undefined,
   body: html`<h1>Library</h1>

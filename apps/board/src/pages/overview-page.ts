@@ -7,7 +7,7 @@ import { overviewProblems } from './overview-problems.ts'
 /** How the whole system stands. */
 export const overviewPage = (overview: Overview): Layout => ({
   title: 'Overview',
-  liveFrom: '/live/overview',
+  isLive: true,
   quarantined: overview.quarantined,
   refresh: true,
   body: '<h1>Overview</h1>',

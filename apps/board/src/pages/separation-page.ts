@@ -21,7 +21,7 @@ export const separationPage = (view: SeparationView, { mayAct, quarantined }: Fr
   const { separation } = view
   return {
     title: separation.task_id,
-    liveFrom: `/live/separations/${separation.task_id}`,
+    isLive: true,
     scripts: ['separation.js'],
     quarantined,
     refresh: isRunning(separation),
