@@ -10,8 +10,7 @@ import { addApiRoutes } from './api-routes.ts'
 import { addAssetsRoute } from './assets-route.ts'
 import { addBullBoard } from './bull-board.ts'
 import { addDocumentedRoutes } from './documented.ts'
-import { createEventStreams, type EventLimits } from './event-streams.ts'
-import { addEventsRoute } from './events-route.ts'
+import { addEventsRoute, type EventLimits } from './events-route.ts'
 import { addFilesRoute } from './files-route.ts'
 import { addOpenHealthRoutes } from './health-routes.ts'
 import type { Library } from './library.ts'
@@ -81,7 +80,6 @@ export const createServer = async (options: ServerOptions) => {
   leaveNoConnectionBehind(app)
   addOpenHealthRoutes(app, isReady)
   addAssetsRoute(app)
-  const streams = createEventStreams(app, options.eventLimits)
   addLibraryRoute(app, library, quarantine)
   addSeparationRoute(app, { library, store, quarantine, log })
   addRegisterForm(app, registering)
@@ -93,7 +91,7 @@ export const createServer = async (options: ServerOptions) => {
     addApiRoutes(api, library)
     addRegisterRoute(api, registering)
     addReplayRoute(api, replay)
-    addEventsRoute(api, library, streams)
+    addEventsRoute(api, library, options.eventLimits)
     addQuarantineRoutes(api, quarantine)
     addNotificationsRoutes(api, options.notifications)
     addOverviewRoute(api, options.overview)
