@@ -1,4 +1,3 @@
-import { taskIdSchema } from '@stems/domain/task-id'
 import { CursorError } from '@stems/queue/walk-cursor'
 import { z } from 'zod'
 import { sendFailure } from './answers.ts'
@@ -53,9 +52,6 @@ const oneSchema = {
 
 /** What is said of a task that nobody knows. */
 export const UNKNOWN_TASK = 'Neither the queue nor the store know a separation of this id.'
-
-/** A task id in a path. Whatever makes none is looked for in vain. */
-export const isTaskId = (text: string): boolean => taskIdSchema.safeParse(text).success
 
 /** Adds the library for programs. */
 export const addApiRoutes = (app: DocumentedApp, library: Library): void => {

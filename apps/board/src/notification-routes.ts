@@ -86,12 +86,11 @@ export const addNotificationsPage = (app: FastifyInstance, desk: NotificationDes
   for (const state of NOTIFICATION_STATES) {
     app.get(`/notifications/${state}`, (request, reply) => show(state, request, reply))
   }
-  const changes = { config: { changes: true } }
-  app.post('/notifications/replay', changes, async (request, reply) => {
+  app.post('/notifications/replay', async (request, reply) => {
     const sent = await sendAll(desk, request)
     return reply.redirect(`/notifications?sent_again=${sent}`, 303)
   })
-  app.post<{ Params: { id: string } }>('/notifications/:id/replay', changes, async (request, reply) => {
+  app.post<{ Params: { id: string } }>('/notifications/:id/replay', async (request, reply) => {
     const refusal = await sendOne(desk, request)
     return refusal ? sendFailure(request, reply, ...refusal) : reply.redirect('/notifications?sent_again=1', 303)
   })
@@ -104,11 +103,10 @@ export const addNotificationsRoutes = (app: DocumentedApp, desk: NotificationDes
     const shown = await desk.page(state, page)
     return { ...shown, notifications: shown.notifications.map(toApi) }
   })
-  const changes = { config: { changes: true } }
-  app.post('/api/notifications/replay', { schema: sendAllSchema, ...changes }, async (request) => ({
+  app.post('/api/notifications/replay', { schema: sendAllSchema }, async (request) => ({
     sent_again: await sendAll(desk, request),
   }))
-  app.post('/api/notifications/:id/replay', { schema: sendOneSchema, ...changes }, async (request, reply) => {
+  app.post('/api/notifications/:id/replay', { schema: sendOneSchema }, async (request, reply) => {
     const refusal = await sendOne(desk, request)
     if (refusal) return sendFailure(request, reply, ...refusal)
     return reply.code(202).send({ id: request.params.id, state: 'waiting' })

@@ -70,7 +70,7 @@ export const addQuarantinePage = (app: FastifyInstance, desk: QuarantineDesk): v
     return sendPage(reply, quarantinePage(held, { mayAct: request.role === 'admin', released }))
   })
   for (const path of ['/quarantine/release', '/quarantine/:taskId/release']) {
-    app.post(path, { config: { changes: true } }, async (request, reply) => {
+    app.post(path, async (request, reply) => {
       const released = await release(desk, request)
       if (!released) return sendFailure(request, reply, 404, NOT_HELD)
       return reply.redirect(
@@ -87,12 +87,11 @@ export const addQuarantineRoutes = (app: DocumentedApp, desk: QuarantineDesk): v
     const held = await desk.page(request.query.page)
     return { ...held, entries: held.entries.map(toApi) }
   })
-  const changes = { config: { changes: true } }
-  app.post('/api/quarantine/release', { schema: releaseAllSchema, ...changes }, async (request, reply) => {
+  app.post('/api/quarantine/release', { schema: releaseAllSchema }, async (request, reply) => {
     const released = await release(desk, request)
     return released ?? sendFailure(request, reply, 404, NOT_HELD)
   })
-  app.post('/api/quarantine/:taskId/release', { schema: releaseOneSchema, ...changes }, async (request, reply) => {
+  app.post('/api/quarantine/:taskId/release', { schema: releaseOneSchema }, async (request, reply) => {
     const released = await release(desk, request)
     return released ?? sendFailure(request, reply, 404, NOT_HELD)
   })

@@ -75,7 +75,7 @@ const schema = {
 
 /** Adds the form of the library that registers a task. */
 export const addRegisterForm = (app: FastifyInstance, { expect }: Registering): void => {
-  app.post('/separations', { config: { changes: true } }, async (request, reply) => {
+  app.post('/separations', async (request, reply) => {
     const form = z.object({ task_id: z.string().trim().pipe(taskIdSchema) }).safeParse(request.body)
     if (!form.success) return sendFailure(request, reply, 400, 'A task id is 1 to 128 of A-Z a-z 0-9 _ and -.')
     await register(request, expect, form.data.task_id)
@@ -90,7 +90,6 @@ export const addRegisterRoute = (app: DocumentedApp, { expect, purchase }: Regis
     // The schema documents: which of the two forms is meant is told by what is there, so that each is refused in its own words.
     {
       schema,
-      config: { changes: true },
       bodyLimit: BODY_LIMIT_BYTES,
       onRequest: refuseForms,
       validatorCompiler: () => (value) => ({ value }),

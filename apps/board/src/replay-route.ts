@@ -40,9 +40,8 @@ const schema = {
 
 /** Adds the replay of a separation for people: a button. */
 export const addReplayButton = (app: FastifyInstance, replay: Replay): void => {
-  const changes = { config: { changes: true } }
   type Replayed = { Params: { taskId: string }; Querystring: { back?: unknown } }
-  app.post<Replayed>('/separations/:taskId/replay', changes, async (request, reply) => {
+  app.post<Replayed>('/separations/:taskId/replay', async (request, reply) => {
     const { taskId } = request.params
     const refusal = await attempt(replay, taskId, request.log)
     if (refusal) return sendFailure(request, reply, ...refusal)
@@ -52,7 +51,7 @@ export const addReplayButton = (app: FastifyInstance, replay: Replay): void => {
 
 /** Adds the replay of a separation for programs. */
 export const addReplayRoute = (app: DocumentedApp, replay: Replay): void => {
-  app.post('/api/separations/:taskId/replay', { schema, config: { changes: true } }, async (request, reply) => {
+  app.post('/api/separations/:taskId/replay', { schema }, async (request, reply) => {
     const { taskId } = request.params
     const refusal = await attempt(replay, taskId, request.log)
     if (refusal) return sendFailure(request, reply, ...refusal)

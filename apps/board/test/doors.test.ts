@@ -1,8 +1,6 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import fastify from 'fastify'
 import { expect, inject, test } from 'vitest'
-import { addActionGuard } from '../src/actions.ts'
 import { ask } from './ask.ts'
 import { authorizationOf, LOGIN, startBoard, VIEWER } from './start-board.ts'
 
@@ -120,14 +118,4 @@ test('an admin is not', async () => {
     const isRegister = url.endsWith('/separations') // what it registers must be named
     expect(isRegister ? [400] : [200, 303, 404]).toContain(answer.status)
   }
-})
-
-test('a route that changes something keeps the board from starting unless it says so', () => {
-  const app = fastify()
-  addActionGuard(app)
-  const nothing = () => ({})
-  expect(() => app.post('/a', nothing)).toThrow('POST /a')
-  expect(() => app.route({ method: ['GET', 'DELETE'], url: '/b', handler: nothing })).toThrow('DELETE /b')
-  expect(() => app.get('/c', { config: { changes: true } }, nothing)).toThrow(/(HEAD|GET) \/c/)
-  expect(() => app.put('/d', { config: { changes: true } }, nothing)).not.toThrow()
 })
