@@ -37,6 +37,9 @@ export const sendFailure = (
   return reply.type('application/problem+json').serializer(JSON.stringify).send(problem)
 }
 
+/** An error that ends the request with a status below 500 and these words for people. */
+export const refusal = (statusCode: number, detail: string): Error => Object.assign(new Error(detail), { statusCode })
+
 const CANNOT_LIST =
   'Redis is away, so nothing can be listed right now. Files that were saved can still be opened by their links.'
 const REDIS_AWAY: Record<string, string> = { GET: CANNOT_LIST, HEAD: CANNOT_LIST }

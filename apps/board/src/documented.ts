@@ -18,9 +18,9 @@ export type DocumentedApp = FastifyInstance<
 >
 
 /**
- * Adds the routes for programs, and `/api/openapi.json`, which describes them.
+ * Adds routes for people and for programs, and `/api/openapi.json`, which describes the latter.
  *
- * @param addRoutes adds routes with zod schemas
+ * @param addRoutes adds routes; those for programs with zod schemas
  */
 export const addDocumentedRoutes = async (
   app: FastifyInstance,
@@ -41,7 +41,9 @@ export const addDocumentedRoutes = async (
         },
         security: [{ login: [] }, { key: [] }],
       },
-      transform: jsonSchemaTransform,
+      // Pages are no routes for programs.
+      transform: (route) =>
+        /^\/(api|files)\//.test(route.url) ? jsonSchemaTransform(route) : { schema: { hide: true }, url: route.url },
     })
     // The document lists only the routes that come after its plugin.
     scope.after(() => {

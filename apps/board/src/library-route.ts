@@ -1,16 +1,16 @@
+import type { Quarantine } from '@stems/queue/quarantine'
 import type { FastifyInstance } from 'fastify'
 import { isAskedAgain, sendPage } from './answers.ts'
 import type { Library } from './library.ts'
 import { readView } from './library-view.ts'
 import { layout } from './pages/layout.ts'
 import { libraryPage } from './pages/library-page.ts'
-import type { QuarantineDesk } from './quarantine-desk.ts'
 
 /** Adds the library for people: `/`. */
 export const addLibraryRoute = (
   app: FastifyInstance,
   library: Library,
-  quarantine: Pick<QuarantineDesk, 'count'>,
+  quarantine: Pick<Quarantine, 'count'>,
 ): void => {
   app.get('/', async (request, reply) => {
     const view = readView(request.query)

@@ -16,11 +16,8 @@ import type { Shop } from './buying.ts'
 import { readConfig } from './config.ts'
 import { createLibrary } from './library.ts'
 import type { Login } from './login.ts'
-import { createNotificationDesk } from './notification-desk.ts'
 import { createOverview } from './overview.ts'
-import { createQuarantineDesk } from './quarantine-desk.ts'
 import { announceRandomPassword } from './random-password.ts'
-import { createReplay } from './replay-route.ts'
 import { createServer } from './server.ts'
 
 const REDIS_DEADLINE_MS = 1500 // a page that says that Redis is away comes within 2 s
@@ -56,14 +53,11 @@ const server = await createServer({
   apiKeys: config.apiKeys,
   trustedProxies: config.trustedProxies,
   library: createLibrary({ listing, progress, store, log }),
-  quarantine: createQuarantineDesk(quarantine, submitter),
-  notifications: createNotificationDesk(notifications),
+  quarantine,
+  notifications,
   overview: overview.read,
-  replay: createReplay(submitter, store),
-  registering: {
-    expect: (taskId) => submitter.expect(taskId, async () => (await store.readManifest(taskId))?.status === 'complete'),
-    purchase: buying?.purchase,
-  },
+  submitter,
+  purchase: buying?.purchase,
   store,
   queues,
   isReady: () => isReady(redis),

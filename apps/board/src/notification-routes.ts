@@ -1,12 +1,18 @@
-import { type ListedNotification, NOTIFICATION_STATES, type NotificationState } from '@stems/queue/notifications'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import {
+  type ListedNotification,
+  NOTIFICATION_STATES,
+  type NotificationState,
+  type Notifications,
+} from '@stems/queue/notifications'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { sendFailure, sendPage } from './answers.ts'
+import { refusal, sendPage } from './answers.ts'
 import type { DocumentedApp } from './documented.ts'
-import type { NotificationDesk } from './notification-desk.ts'
-import { readPageNumber } from './page-number.ts'
-import { notificationsPage } from './pages/notifications-page.ts'
+import { pageSchema, pagesOf, readPageNumber } from './page-number.ts'
+import { type NotificationsPage, notificationsPage } from './pages/notifications-page.ts'
 import { actionProblems, commonProblems, problemResponse } from './problem.ts'
+
+const PAGE_LENGTH = 50
 
 const stateSchema = z
   .enum(NOTIFICATION_STATES)
@@ -32,11 +38,7 @@ const listSchema = {
   description: 'What failed, then what waits, then what was delivered; the newest of each first.',
   querystring: z.object({
     state: stateSchema.optional(),
-    page: z
-      .string()
-      .regex(/^[1-9]\d{0,6}$/, 'must be a whole number from 1')
-      .transform(Number)
-      .default(1),
+    page: pageSchema,
   }),
   response: {
     200: z.object({
@@ -75,10 +77,12 @@ const sentSchema = z.object({
     .transform(Number),
 })
 
-/** Adds the notifications for people: a page, and buttons to send them again. */
-export const addNotificationsPage = (app: FastifyInstance, desk: NotificationDesk): void => {
+type ListedNotifications = Pick<Notifications, 'list' | 'sendAgain' | 'sendFailedAgain'>
+
+/** Adds the notifications, for people and for programs. */
+export const addNotificationsRoutes = (app: DocumentedApp, notifications: ListedNotifications): void => {
   const show = async (state: NotificationState | undefined, request: FastifyRequest, reply: FastifyReply) => {
-    const shown = await desk.page(state, readPageNumber(request.query) ?? 1)
+    const shown = await readPage(notifications, state, readPageNumber(request.query))
     const sentAgain = sentSchema.safeParse(request.query).data?.sent_again
     return sendPage(reply, notificationsPage(shown, { state, sentAgain, mayAct: request.role === 'admin' }))
   }
@@ -86,47 +90,51 @@ export const addNotificationsPage = (app: FastifyInstance, desk: NotificationDes
   for (const state of NOTIFICATION_STATES) {
     app.get(`/notifications/${state}`, (request, reply) => show(state, request, reply))
   }
-  app.post('/notifications/replay', async (request, reply) => {
-    const sent = await sendAll(desk, request)
-    return reply.redirect(`/notifications?sent_again=${sent}`, 303)
+  app.post('/notifications/replay', async (request, reply) =>
+    reply.redirect(`/notifications?sent_again=${await sendAll(notifications, request)}`, 303),
+  )
+  app.post('/notifications/:id/replay', async (request, reply) => {
+    await sendOne(notifications, request)
+    return reply.redirect('/notifications?sent_again=1', 303)
   })
-  app.post<{ Params: { id: string } }>('/notifications/:id/replay', async (request, reply) => {
-    const refusal = await sendOne(desk, request)
-    return refusal ? sendFailure(request, reply, ...refusal) : reply.redirect('/notifications?sent_again=1', 303)
-  })
-}
-
-/** Adds the notifications for programs. */
-export const addNotificationsRoutes = (app: DocumentedApp, desk: NotificationDesk): void => {
   app.get('/api/notifications', { schema: listSchema }, async (request) => {
     const { state, page } = request.query
-    const shown = await desk.page(state, page)
+    const shown = await readPage(notifications, state, page)
     return { ...shown, notifications: shown.notifications.map(toApi) }
   })
   app.post('/api/notifications/replay', { schema: sendAllSchema }, async (request) => ({
-    sent_again: await sendAll(desk, request),
+    sent_again: await sendAll(notifications, request),
   }))
   app.post('/api/notifications/:id/replay', { schema: sendOneSchema }, async (request, reply) => {
-    const refusal = await sendOne(desk, request)
-    if (refusal) return sendFailure(request, reply, ...refusal)
+    await sendOne(notifications, request)
     return reply.code(202).send({ id: request.params.id, state: 'waiting' })
   })
 }
 
-const sendAll = async (desk: NotificationDesk, request: FastifyRequest): Promise<number> => {
-  const sent = await desk.sendFailedAgain()
+// What failed, then what waits, then what was delivered; the newest of each first.
+const readPage = async (
+  { list }: ListedNotifications,
+  state: NotificationState | undefined,
+  page: number,
+): Promise<NotificationsPage> => {
+  const { counts, notifications } = await list(state, (page - 1) * PAGE_LENGTH, PAGE_LENGTH)
+  const total = state ? counts[state] : Object.values(counts).reduce((sum, count) => sum + count, 0)
+  return { page, pages: pagesOf(total, PAGE_LENGTH), total, counts, notifications }
+}
+
+const sendAll = async ({ sendFailedAgain }: ListedNotifications, request: FastifyRequest): Promise<number> => {
+  let sent = 0
+  for await (const _ of sendFailedAgain()) sent++
   request.log.info({ sent }, 'notifications.sent_again')
   return sent
 }
 
-/** @returns the status and the words of a refusal, where there is one */
-const sendOne = async (desk: NotificationDesk, request: FastifyRequest): Promise<[number, string] | undefined> => {
+const sendOne = async ({ sendAgain }: ListedNotifications, request: FastifyRequest): Promise<void> => {
   const { id } = request.params as { id: string }
-  const answer = ID.test(id) ? await desk.sendAgain(id) : 'unknown'
-  if (answer === 'unknown') return [404, 'Nobody here knows a notification of this id.']
-  if (answer === 'running') return [409, 'This notification is about to be sent anyway.']
+  const answer = ID.test(id) ? await sendAgain(id) : 'unknown'
+  if (answer === 'unknown') throw refusal(404, 'Nobody here knows a notification of this id.')
+  if (answer === 'running') throw refusal(409, 'This notification is about to be sent anyway.')
   request.log.info({ notification: id }, 'notification.sent_again')
-  return undefined
 }
 
 // What is no id must not be looked for: other keys of the queue have names too.

@@ -1,4 +1,3 @@
-import type { FastifyInstance } from 'fastify'
 import { sendPage } from './answers.ts'
 import type { DocumentedApp } from './documented.ts'
 import type { ReadOverview } from './overview.ts'
@@ -16,13 +15,9 @@ const schema = {
   response: { 200: overviewSchema, ...commonProblems },
 }
 
-/** Adds the overview for people, and its figures for Prometheus. */
-export const addOverviewPage = (app: FastifyInstance, readOverview: ReadOverview, metrics: OverviewMetrics): void => {
+/** Adds the overview: for people, for programs, and for Prometheus. */
+export const addOverviewRoutes = (app: DocumentedApp, readOverview: ReadOverview, metrics: OverviewMetrics): void => {
   app.get('/overview', async (_request, reply) => sendPage(reply, layout(overviewPage(await readOverview()))))
-  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.read()))
-}
-
-/** Adds the overview for programs. */
-export const addOverviewRoute = (app: DocumentedApp, readOverview: ReadOverview): void => {
   app.get('/api/overview', { schema }, () => readOverview())
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.read()))
 }

@@ -1,13 +1,20 @@
-import { taskIdSchema } from '@stems/domain/task-id'
-import type { QuarantineEntry } from '@stems/queue/quarantine'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { parseCallback } from '@stems/provider/callback'
+import type { Quarantine, QuarantineEntry } from '@stems/queue/quarantine'
+import type { TaskSubmitter } from '@stems/queue/submit'
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { sendFailure, sendPage } from './answers.ts'
+import { refusal, sendPage } from './answers.ts'
 import type { DocumentedApp } from './documented.ts'
-import { readPageNumber } from './page-number.ts'
-import { quarantinePage } from './pages/quarantine-page.ts'
+import { pageSchema, pagesOf, readPageNumber } from './page-number.ts'
+import { type QuarantinePage, quarantinePage, type ReleaseCounts } from './pages/quarantine-page.ts'
 import { actionProblems, commonProblems, problemResponse } from './problem.ts'
-import type { QuarantineDesk, ReleaseCounts } from './quarantine-desk.ts'
+
+export type QuarantineOptions = {
+  quarantine: Pick<Quarantine, 'list' | 'release'>
+  submitter: Pick<TaskSubmitter, 'submit' | 'compareAgain'>
+}
+
+const PAGE_LENGTH = 20 // each may be as large as a callback
 
 const count = z
   .string()
@@ -26,13 +33,7 @@ const entrySchema = z.object({
 
 const listSchema = {
   summary: 'Lists the quarantine, newest first',
-  querystring: z.object({
-    page: z
-      .string()
-      .regex(/^[1-9]\d{0,6}$/, 'must be a whole number from 1')
-      .transform(Number)
-      .default(1),
-  }),
+  querystring: z.object({ page: pageSchema }),
   response: {
     200: z.object({
       page: z.number().int(),
@@ -62,53 +63,52 @@ const releaseAllSchema = {
 }
 const releaseOneSchema = { ...releaseAllSchema, params: z.object({ taskId: z.string() }) }
 
-/** Adds the quarantine for people: a page, and its release. */
-export const addQuarantinePage = (app: FastifyInstance, desk: QuarantineDesk): void => {
+/** Adds the quarantine, for people and for programs. */
+export const addQuarantineRoutes = (app: DocumentedApp, options: QuarantineOptions): void => {
   app.get('/quarantine', async (request, reply) => {
-    const held = await desk.page(readPageNumber(request.query) ?? 1)
+    const held = await readPage(options, readPageNumber(request.query))
     const released = countsSchema.safeParse(request.query).data
     return sendPage(reply, quarantinePage(held, { mayAct: request.role === 'admin', released }))
   })
   for (const path of ['/quarantine/release', '/quarantine/:taskId/release']) {
     app.post(path, async (request, reply) => {
-      const released = await release(desk, request)
-      if (!released) return sendFailure(request, reply, 404, NOT_HELD)
-      return reply.redirect(
-        `/quarantine?${new URLSearchParams(Object.entries(released).map(([name, n]): [string, string] => [name, `${n}`]))}`,
-        303,
-      )
+      const released = Object.entries(await release(options, request))
+      const query = new URLSearchParams(released.map(([name, n]): [string, string] => [name, `${n}`]))
+      return reply.redirect(`/quarantine?${query}`, 303)
     })
   }
-}
-
-/** Adds the quarantine for programs. */
-export const addQuarantineRoutes = (app: DocumentedApp, desk: QuarantineDesk): void => {
   app.get('/api/quarantine', { schema: listSchema }, async (request) => {
-    const held = await desk.page(request.query.page)
+    const held = await readPage(options, request.query.page)
     return { ...held, entries: held.entries.map(toApi) }
   })
-  app.post('/api/quarantine/release', { schema: releaseAllSchema }, async (request, reply) => {
-    const released = await release(desk, request)
-    return released ?? sendFailure(request, reply, 404, NOT_HELD)
-  })
-  app.post('/api/quarantine/:taskId/release', { schema: releaseOneSchema }, async (request, reply) => {
-    const released = await release(desk, request)
-    return released ?? sendFailure(request, reply, 404, NOT_HELD)
-  })
+  app.post('/api/quarantine/release', { schema: releaseAllSchema }, (request) => release(options, request))
+  app.post('/api/quarantine/:taskId/release', { schema: releaseOneSchema }, (request) => release(options, request))
 }
 
-/** `undefined` when the task that is named has nothing in quarantine. */
-const release = async (desk: QuarantineDesk, request: FastifyRequest): Promise<ReleaseCounts | undefined> => {
+// The newest come first.
+const readPage = async ({ quarantine }: QuarantineOptions, page: number): Promise<QuarantinePage> => {
+  const { total, entries } = await quarantine.list((page - 1) * PAGE_LENGTH, PAGE_LENGTH)
+  return { page, pages: pagesOf(total, PAGE_LENGTH), total, entries }
+}
+
+/** Tries again what this version may be able to read by now: all, or what is held of the task that is named. */
+const release = async (
+  { quarantine, submitter }: QuarantineOptions,
+  request: FastifyRequest,
+): Promise<ReleaseCounts> => {
   const { taskId } = (request.params ?? {}) as { taskId?: string }
-  if (taskId !== undefined && !taskIdSchema.safeParse(taskId).success) return undefined
-  const counts = await desk.release(taskId)
-  const tried = Object.values(counts).reduce((sum, n) => sum + n, 0)
-  if (taskId !== undefined && tried === 0) return undefined
+  const { submit, compareAgain } = submitter
+  const counts: ReleaseCounts = { accepted: 0, duplicate: 0, unreadable: 0, unconfirmed: 0 }
+  const taskIds = taskId === undefined ? undefined : [taskId]
+  for await (const { answer } of quarantine.release({ parse: parseCallback, submit, compareAgain, taskIds })) {
+    counts[answer]++
+  }
+  if (taskIds && Object.values(counts).every((count) => count === 0)) {
+    throw refusal(404, 'The quarantine holds nothing of this task.')
+  }
   request.log.info({ taskId, ...counts }, 'quarantine.released')
   return counts
 }
-
-const NOT_HELD = 'The quarantine holds nothing of this task.'
 
 const toApi = ({ id, kind = 'shape', taskId, reason, receivedAt, payload }: QuarantineEntry) => ({
   id,

@@ -2,9 +2,10 @@ import { ORDER_TYPES, type Order } from '@stems/domain/purchase'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { ProviderApiError } from '@stems/provider/api-error'
 import type { PurchaseAnswer } from '@stems/queue/purchases'
-import { QueueAwayError } from '@stems/queue/queue-away-error'
-import type { ExpectAnswer } from '@stems/queue/submit'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { orQueueAway, QueueAwayError } from '@stems/queue/queue-away-error'
+import type { ExpectAnswer, TaskSubmitter } from '@stems/queue/submit'
+import type { StemStore } from '@stems/store/stem-store'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { sendFailure } from './answers.ts'
 import type { DocumentedApp } from './documented.ts'
@@ -26,14 +27,12 @@ const orderSchema = z
   })
   .describe('A separation to buy. It costs money each time')
 
-/** Registers a task that was paid for. */
-export type Expect = (taskId: string) => Promise<ExpectAnswer>
-
 /** Buys a separation and registers its task. Throws ProviderApiError when it is certain that nothing was bought. */
 export type Purchase = (order: Order, options: { again: boolean }) => Promise<PurchaseAnswer>
 
-export type Registering = {
-  expect: Expect
+export type RegisterOptions = {
+  submitter: Pick<TaskSubmitter, 'expect'>
+  store: Pick<StemStore, 'readManifest'>
   /** `undefined` where the provider's API is not configured. */
   purchase: Purchase | undefined
 }
@@ -73,18 +72,14 @@ const schema = {
   },
 }
 
-/** Adds the form of the library that registers a task. */
-export const addRegisterForm = (app: FastifyInstance, { expect }: Registering): void => {
+/** Adds the form of the library that registers a task, and `POST /api/separations`. */
+export const addRegisterRoutes = (app: DocumentedApp, options: RegisterOptions): void => {
   app.post('/separations', async (request, reply) => {
     const form = z.object({ task_id: z.string().trim().pipe(taskIdSchema) }).safeParse(request.body)
     if (!form.success) return sendFailure(request, reply, 400, 'A task id is 1 to 128 of A-Z a-z 0-9 _ and -.')
-    await register(request, expect, form.data.task_id)
+    await register(request, options, form.data.task_id)
     return reply.redirect('/', 303)
   })
-}
-
-/** Adds `POST /api/separations`. */
-export const addRegisterRoute = (app: DocumentedApp, { expect, purchase }: Registering): void => {
   app.post(
     '/api/separations',
     // The schema documents: which of the two forms is meant is told by what is there, so that each is refused in its own words.
@@ -100,13 +95,13 @@ export const addRegisterRoute = (app: DocumentedApp, { expect, purchase }: Regis
       if (!isOrder) {
         const { data, error } = expectationSchema.safeParse(body)
         if (!data) return refuse(request, reply, error)
-        const status = await register(request, expect, data.task_id)
+        const status = await register(request, options, data.task_id)
         return reply.code(202).send({ task_id: data.task_id, status })
       }
       const { data, error } = orderSchema.safeParse(body)
       if (!data) return refuse(request, reply, error)
-      if (!purchase) return sendFailure(request, reply, 501, NOT_CONFIGURED)
-      return buy(request, reply, purchase, data)
+      if (!options.purchase) return sendFailure(request, reply, 501, NOT_CONFIGURED)
+      return buy(request, reply, options.purchase, data)
     },
   )
 }
@@ -120,10 +115,13 @@ const refuseForms = async (request: FastifyRequest, reply: FastifyReply): Promis
 const NOT_CONFIGURED =
   'This board buys nothing: PROVIDER_API_URL, PROVIDER_API_KEY and PUBLIC_URL must be set for it. Buy elsewhere and send the task_id.'
 
-const register = async (request: FastifyRequest, expect: Expect, taskId: string): Promise<ExpectAnswer> => {
-  const status = await expect(taskId).catch((error: unknown) => {
-    throw new QueueAwayError(error)
-  })
+const register = async (
+  request: FastifyRequest,
+  { submitter, store }: RegisterOptions,
+  taskId: string,
+): Promise<ExpectAnswer> => {
+  const isStored = async () => (await store.readManifest(taskId))?.status === 'complete'
+  const status = await orQueueAway(submitter.expect(taskId, isStored))
   request.log.info({ taskId, status }, 'separation.registered')
   return status
 }

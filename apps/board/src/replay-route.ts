@@ -1,30 +1,16 @@
 import { separationOfManifest } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
-import { QueueAwayError } from '@stems/queue/queue-away-error'
-import type { ReplayAnswer, Submitter } from '@stems/queue/submit'
+import { orQueueAway } from '@stems/queue/queue-away-error'
+import type { TaskSubmitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger } from 'fastify'
 import { z } from 'zod'
-import { sendFailure } from './answers.ts'
+import { refusal } from './answers.ts'
 import type { DocumentedApp } from './documented.ts'
 import { actionProblems, problemResponse } from './problem.ts'
 
-/** Drives a separation again; what it is made of comes from the queue, or from its manifest. */
-export type Replay = (taskId: string) => Promise<ReplayAnswer>
-
-/** @returns a function that throws QueueAwayError when Redis does not answer */
-export const createReplay =
-  (submitter: Pick<Submitter, 'replay'>, store: Pick<StemStore, 'readManifest'>): Replay =>
-  async (taskId) => {
-    try {
-      return await submitter.replay(taskId, async () => {
-        const manifest = await store.readManifest(taskId)
-        return manifest && separationOfManifest(manifest)
-      })
-    } catch (error) {
-      throw new QueueAwayError(error)
-    }
-  }
+/** What a separation is made of comes from the queue, or from its manifest in the store. */
+export type ReplayOptions = { submitter: Pick<TaskSubmitter, 'replay'>; store: Pick<StemStore, 'readManifest'> }
 
 const schema = {
   summary: 'Drives a separation again that has ended',
@@ -38,33 +24,29 @@ const schema = {
   },
 }
 
-/** Adds the replay of a separation for people: a button. */
-export const addReplayButton = (app: FastifyInstance, replay: Replay): void => {
+/** Adds the replay of a separation: a button for people, and a route for programs. */
+export const addReplayRoutes = (app: DocumentedApp, options: ReplayOptions): void => {
   type Replayed = { Params: { taskId: string }; Querystring: { back?: unknown } }
   app.post<Replayed>('/separations/:taskId/replay', async (request, reply) => {
     const { taskId } = request.params
-    const refusal = await attempt(replay, taskId, request.log)
-    if (refusal) return sendFailure(request, reply, ...refusal)
+    await replay(options, taskId, request.log)
     return reply.redirect(request.query.back === 'separation' ? `/separations/${taskId}` : '/', 303)
   })
-}
-
-/** Adds the replay of a separation for programs. */
-export const addReplayRoute = (app: DocumentedApp, replay: Replay): void => {
   app.post('/api/separations/:taskId/replay', { schema }, async (request, reply) => {
     const { taskId } = request.params
-    const refusal = await attempt(replay, taskId, request.log)
-    if (refusal) return sendFailure(request, reply, ...refusal)
+    await replay(options, taskId, request.log)
     return reply.code(202).send({ task_id: taskId, status: 'driven' })
   })
 }
 
-type Refusal = [status: number, detail: string]
-
-const attempt = async (replay: Replay, taskId: string, log: FastifyBaseLogger): Promise<Refusal | undefined> => {
-  const answer = taskIdSchema.safeParse(taskId).success ? await replay(taskId) : 'unknown'
-  if (answer === 'unknown') return [404, 'Nobody here knows a separation of this id.']
-  if (answer === 'running') return [409, 'This separation has not ended yet.']
+const replay = async ({ submitter, store }: ReplayOptions, taskId: string, log: FastifyBaseLogger): Promise<void> => {
+  const readSeparation = async () => {
+    const manifest = await store.readManifest(taskId)
+    return manifest && separationOfManifest(manifest)
+  }
+  const isTaskId = taskIdSchema.safeParse(taskId).success
+  const answer = isTaskId ? await orQueueAway(submitter.replay(taskId, readSeparation)) : 'unknown'
+  if (answer === 'unknown') throw refusal(404, 'Nobody here knows a separation of this id.')
+  if (answer === 'running') throw refusal(409, 'This separation has not ended yet.')
   log.info({ taskId }, 'separation.replayed')
-  return undefined
 }

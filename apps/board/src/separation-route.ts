@@ -1,4 +1,5 @@
 import type { StemAnalysis } from '@stems/domain/stem-analysis'
+import type { Quarantine } from '@stems/queue/quarantine'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import type { FastifyInstance } from 'fastify'
@@ -7,7 +8,6 @@ import { UNKNOWN_TASK } from './api-routes.ts'
 import { isRunning, type Library } from './library.ts'
 import { layout } from './pages/layout.ts'
 import { type SeparationView, separationPage } from './pages/separation-page.ts'
-import type { QuarantineDesk } from './quarantine-desk.ts'
 import { createReadCache } from './read-cache.ts'
 import { forPlayers } from './security-headers.ts'
 import type { WholeSeparation } from './separation-schemas.ts'
@@ -15,7 +15,7 @@ import type { WholeSeparation } from './separation-schemas.ts'
 export type SeparationRouteOptions = {
   library: Pick<Library, 'find' | 'changedAt'>
   store: Pick<StemStore, 'readPeaks'>
-  quarantine: Pick<QuarantineDesk, 'count'>
+  quarantine: Pick<Quarantine, 'count'>
   log: Log
 }
 

@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net'
 import fastifyEtag from '@fastify/etag'
 import type { BoardQueues } from '@stems/queue/board-queues'
+import type { Notifications } from '@stems/queue/notifications'
+import type { Quarantine } from '@stems/queue/quarantine'
+import type { TaskSubmitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
@@ -16,15 +19,13 @@ import { addOpenHealthRoutes } from './health-routes.ts'
 import type { Library } from './library.ts'
 import { addLibraryRoute } from './library-route.ts'
 import { addLogin, type Login } from './login.ts'
-import type { NotificationDesk } from './notification-desk.ts'
-import { addNotificationsPage, addNotificationsRoutes } from './notification-routes.ts'
+import { addNotificationsRoutes } from './notification-routes.ts'
 import type { ReadOverview } from './overview.ts'
 import { createOverviewMetrics } from './overview-metrics.ts'
-import { addOverviewPage, addOverviewRoute } from './overview-route.ts'
-import type { QuarantineDesk } from './quarantine-desk.ts'
-import { addQuarantinePage, addQuarantineRoutes } from './quarantine-routes.ts'
-import { addRegisterForm, addRegisterRoute, type Registering } from './register-route.ts'
-import { addReplayButton, addReplayRoute, type Replay } from './replay-route.ts'
+import { addOverviewRoutes } from './overview-route.ts'
+import { addQuarantineRoutes } from './quarantine-routes.ts'
+import { addRegisterRoutes, type Purchase } from './register-route.ts'
+import { addReplayRoutes } from './replay-route.ts'
 import { addSecurityHeaders } from './security-headers.ts'
 import { addSeparationRoute } from './separation-route.ts'
 import { addZipRoute } from './zip-route.ts'
@@ -36,11 +37,12 @@ export type ServerOptions = {
   /** Addresses and networks of proxies in front of the board; what they say of the client and of the host is believed. */
   trustedProxies: string[]
   library: Library
-  quarantine: QuarantineDesk
-  notifications: NotificationDesk
+  quarantine: Quarantine
+  notifications: Notifications
   overview: ReadOverview
-  replay: Replay
-  registering: Registering
+  submitter: TaskSubmitter
+  /** Buys separations, where the provider's API is configured. */
+  purchase: Purchase | undefined
   /** How events are sent; the usual ones where they are left out. */
   eventLimits?: EventLimits
   store: StemStore
@@ -52,7 +54,7 @@ export type ServerOptions = {
 
 /** The HTTP server, not yet listening. */
 export const createServer = async (options: ServerOptions) => {
-  const { logins, apiKeys, trustedProxies, library, quarantine, replay, registering, store, isReady, log } = options
+  const { logins, apiKeys, trustedProxies, library, quarantine, submitter, store, isReady, log } = options
   const app: FastifyInstance = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -82,19 +84,14 @@ export const createServer = async (options: ServerOptions) => {
   addAssetsRoute(app)
   addLibraryRoute(app, library, quarantine)
   addSeparationRoute(app, { library, store, quarantine, log })
-  addRegisterForm(app, registering)
-  addReplayButton(app, replay)
-  addQuarantinePage(app, quarantine)
-  addNotificationsPage(app, options.notifications)
-  addOverviewPage(app, options.overview, createOverviewMetrics(options.overview, isReady))
   await addDocumentedRoutes(app, (api) => {
     addApiRoutes(api, library)
-    addRegisterRoute(api, registering)
-    addReplayRoute(api, replay)
+    addRegisterRoutes(api, { submitter, store, purchase: options.purchase })
+    addReplayRoutes(api, { submitter, store })
     addEventsRoute(api, library, options.eventLimits)
-    addQuarantineRoutes(api, quarantine)
+    addQuarantineRoutes(api, { quarantine, submitter })
     addNotificationsRoutes(api, options.notifications)
-    addOverviewRoute(api, options.overview)
+    addOverviewRoutes(api, options.overview, createOverviewMetrics(options.overview, isReady))
     addFilesRoute(api, store)
     addZipRoute(api, store, log)
   })

@@ -34,20 +34,23 @@ test('the routes that are there are the ones that are meant', async () => {
     'HEAD /readyz',
   ])
   expect(
-    routes.filter(({ method }) => method !== 'GET' && method !== 'HEAD').map(({ method, url }) => `${method} ${url}`),
+    routes
+      .filter(({ method }) => method !== 'GET' && method !== 'HEAD')
+      .map(({ method, url }) => `${method} ${url}`)
+      .sort(),
   ).toEqual([
-    'POST /separations',
-    'POST /separations/:taskId/replay',
-    'POST /quarantine/release',
-    'POST /quarantine/:taskId/release',
-    'POST /notifications/replay',
-    'POST /notifications/:id/replay',
+    'POST /api/notifications/:id/replay',
+    'POST /api/notifications/replay',
+    'POST /api/quarantine/:taskId/release',
+    'POST /api/quarantine/release',
     'POST /api/separations',
     'POST /api/separations/:taskId/replay',
-    'POST /api/quarantine/release',
-    'POST /api/quarantine/:taskId/release',
-    'POST /api/notifications/replay',
-    'POST /api/notifications/:id/replay',
+    'POST /notifications/:id/replay',
+    'POST /notifications/replay',
+    'POST /quarantine/:taskId/release',
+    'POST /quarantine/release',
+    'POST /separations',
+    'POST /separations/:taskId/replay',
   ])
   const urls = routes.map(({ url }) => url)
   expect(urls).toEqual(expect.arrayContaining(['/', '/files/:taskId/:file', '/queues/api/queues', '/queues/static/*']))

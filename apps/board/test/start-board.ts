@@ -18,11 +18,8 @@ import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { createLibrary } from '../src/library.ts'
 import type { Login } from '../src/login.ts'
-import { createNotificationDesk } from '../src/notification-desk.ts'
 import { createOverview } from '../src/overview.ts'
-import { createQuarantineDesk } from '../src/quarantine-desk.ts'
 import type { Purchase } from '../src/register-route.ts'
-import { createReplay } from '../src/replay-route.ts'
 import { createServer } from '../src/server.ts'
 
 export const LOGIN: Login = { user: 'admin', password: 'pässword: with colons', role: 'admin' }
@@ -76,11 +73,11 @@ export const startBoard = async (
     apiKeys,
     trustedProxies,
     library,
-    quarantine: createQuarantineDesk(quarantine, submitter),
-    notifications: createNotificationDesk(notifications),
+    quarantine,
+    notifications,
     overview: overview.read,
-    replay: createReplay(submitter, store),
-    registering: { expect: submitter.expect, purchase },
+    submitter,
+    purchase,
     eventLimits,
     store,
     queues,

@@ -1,10 +1,16 @@
-import { type ListedNotification, NOTIFICATION_STATES, type NotificationState } from '@stems/queue/notifications'
+import {
+  type ListedNotification,
+  NOTIFICATION_STATES,
+  type NotificationState,
+  type NotificationsPart,
+} from '@stems/queue/notifications'
 import { html } from 'ghtml'
 import { jobHref } from '../job-href.ts'
-import type { NotificationsPage } from '../notification-desk.ts'
 import { layout } from './layout.ts'
-import { pager } from './pager.ts'
+import { type Pages, pager } from './pager.ts'
 import { time } from './time.ts'
+
+export type NotificationsPage = Pages & NotificationsPart
 
 export type NotificationsView = {
   mayAct: boolean

@@ -1,5 +1,6 @@
 import { html } from 'ghtml'
 
+/** A page of a list: its number, of how many, and how long the whole list is. */
 export type Pages = { page: number; pages: number; total: number }
 
 /** Links to the pages beside this one; nothing where there is but one. */

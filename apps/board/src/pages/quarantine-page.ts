@@ -1,13 +1,17 @@
-import type { QuarantineEntry } from '@stems/queue/quarantine'
+import type { QuarantineEntry, Released } from '@stems/queue/quarantine'
 import { html } from 'ghtml'
 import { jobHref } from '../job-href.ts'
-import type { QuarantinePage, ReleaseCounts } from '../quarantine-desk.ts'
 import { layout } from './layout.ts'
-import { pager } from './pager.ts'
+import { type Pages, pager } from './pager.ts'
 import { payloadText } from './payload-text.ts'
 import { time } from './time.ts'
 
 const SHOWN_CHARACTERS = 50_000
+
+export type QuarantinePage = Pages & { entries: QuarantineEntry[] }
+
+/** How many entries ended in which way; `unreadable` and `unconfirmed` ones stay. */
+export type ReleaseCounts = Record<Released['answer'], number>
 
 export type QuarantineView = {
   mayAct: boolean
