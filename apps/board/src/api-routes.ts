@@ -1,8 +1,8 @@
-import { CursorError } from '@stems/queue/walk-cursor'
 import { z } from 'zod'
 import { sendFailure } from './answers.ts'
 import type { DocumentedApp } from './documented.ts'
 import type { Library } from './library.ts'
+import { placeSchema, placeText } from './library-view.ts'
 import { commonProblems, problemResponse } from './problem.ts'
 import { separationEntrySchema, separationSchema, statusSchema } from './separation-schemas.ts'
 
@@ -16,11 +16,7 @@ const listSchema = {
     'twice. The newest come first.',
   querystring: z.object({
     status: statusSchema.optional(),
-    cursor: z
-      .string()
-      .max(16_000)
-      .optional()
-      .describe('`next_cursor` of the page before, asked for with the same status'),
+    cursor: placeSchema.optional().describe('`next_cursor` of the page before, asked for with the same status'),
     limit: z
       .string()
       .regex(/^[1-9]\d{0,2}$/, LIMIT)
@@ -55,15 +51,10 @@ export const UNKNOWN_TASK = 'Neither the queue nor the store know a separation o
 
 /** Adds the library for programs. */
 export const addApiRoutes = (app: DocumentedApp, library: Library): void => {
-  app.get('/api/separations', { schema: listSchema }, async (request, reply) => {
+  app.get('/api/separations', { schema: listSchema }, async (request) => {
     const { status, cursor, limit } = request.query
-    try {
-      return await library.walk(status, cursor, limit)
-    } catch (error) {
-      if (!(error instanceof CursorError)) throw error
-      const errors = [{ field: 'cursor', message: error.message }]
-      return sendFailure(request, reply, 400, `cursor ${error.message}.`, { errors })
-    }
+    const { separations, more } = await library.walk(status, cursor, limit)
+    return { separations, next_cursor: more ? placeText(more) : null }
   })
   app.get('/api/separations/:taskId', { schema: oneSchema }, async (request, reply) => {
     const found = await library.find(request.params.taskId)

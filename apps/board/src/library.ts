@@ -35,13 +35,13 @@ export type LibraryPage = {
   isComplete: boolean
 }
 
-/** A step of a walk through all separations; `next_cursor` is null when all were shown. */
-export type LibraryStep = { separations: LibraryEntry[]; next_cursor: string | null }
+/** A step of a walk through all separations; `more` is where the next one begins, `undefined` when all were shown. */
+export type LibraryStep = { separations: LibraryEntry[]; more: LibraryPlace | undefined }
 
 type ReadManifest = (taskId: string) => Promise<ManifestWithAudio | undefined>
 
 export type LibraryOptions = {
-  listing: Pick<Listing, 'page' | 'walk' | 'find' | 'count' | 'isComplete' | 'changedAt'>
+  listing: Pick<Listing, 'page' | 'find' | 'count' | 'isComplete' | 'changedAt'>
   progress: Pick<ProgressReader, 'read'>
   store: StemStore
   log: Log
@@ -147,15 +147,18 @@ export const createLibrary = ({ listing, progress, store, log }: LibraryOptions)
      * A step of a walk through all separations, or all of a status, newest first.
      *
      * @throws {QueueAwayError}
-     * @throws {CursorError}
      */
-    walk: async (status: ListedStatus | undefined, cursor: string | undefined, limit: number): Promise<LibraryStep> => {
-      const { items, next } = await listing.walk(status, cursor, limit)
+    walk: async (
+      status: ListedStatus | undefined,
+      older: LibraryPlace | undefined,
+      limit: number,
+    ): Promise<LibraryStep> => {
+      const { items, more } = await listing.page({ of: status, older, limit })
       const entries = await Promise.all(items.map((item) => readEntry(item, readWithAudio)))
       const fitting = entries
         .filter((entry) => entry !== undefined)
         .filter((entry) => status === undefined || entry.status === status)
-      return { separations: fitting.map(({ progress: _left, ...entry }) => entry), next_cursor: next }
+      return { separations: fitting.map(({ progress: _left, ...entry }) => entry), more }
     },
     /**
      * All that is known of a separation; `undefined` when neither queue nor store know it.

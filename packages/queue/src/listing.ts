@@ -3,10 +3,9 @@ import type { Job, JobState } from 'bullmq'
 import { createJobStateReader } from './job-state.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
 import type { ListedStatus } from './library-index.ts'
-import { createLibraryPages, type LibraryItem, type LibraryQuery } from './library-pages.ts'
+import { createLibraryPages, type LibraryQuery } from './library-pages.ts'
 import { openQueue, type QueueAccess } from './open-queue.ts'
 import { askRedis } from './queue-away-error.ts'
-import { readCursor, writeCursor } from './walk-cursor.ts'
 
 /** A separation as the queue knows it. */
 export type ListedSeparation = {
@@ -19,9 +18,6 @@ export type ListedSeparation = {
 }
 
 type StoredJob = Job<SeparationJob, SeparationResult>
-
-/** A step of a walk, and where the next one begins; `null` when all were shown. */
-export type WalkStep = { items: LibraryItem[]; next: string | null }
 
 /** Looks at the library's list and into the queue of separations; what it costs does not grow with either. */
 export const createListing = ({ redis, prefix, deadlineMs }: QueueAccess) => {
@@ -51,25 +47,12 @@ export const createListing = ({ redis, prefix, deadlineMs }: QueueAccess) => {
 
   return {
     /**
-     * A page of the list.
+     * A page of the list. One who goes from page to page misses no separation that was there, with the status that is asked
+     * for, from the first page to the last: its place in the index never changes.
      *
      * @throws {QueueAwayError}
      */
     page: (query: LibraryQuery) => ask(() => pages.read(query)),
-    /**
-     * A step of a walk through all separations, newest first. None is missed that was there, with the status that is asked
-     * for, from the first step to the last: its place in the index never changes.
-     *
-     * @param of all where it is left out
-     * @param cursor where the step before said that this one begins
-     * @throws {QueueAwayError}
-     * @throws {CursorError}
-     */
-    walk: async (of: ListedStatus | undefined, cursor: string | undefined, limit: number): Promise<WalkStep> => {
-      const older = cursor === undefined ? undefined : readCursor(cursor, of)
-      const { items, more } = await ask(() => pages.read({ of, older, limit }))
-      return { items, next: more ? writeCursor(of, more) : null }
-    },
     /**
      * How many separations have each status.
      *
