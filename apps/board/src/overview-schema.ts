@@ -1,4 +1,4 @@
-import { PROBLEM_KINDS } from '@stems/domain/heartbeat'
+import { ingressHeartbeatSchema, spoolSchema, workerHeartbeatSchema } from '@stems/domain/heartbeat'
 import { z } from 'zod'
 
 const count = () => z.number().int()
@@ -23,48 +23,9 @@ const stemStatesSchema = z.object({
 
 const byQueue = () => z.object({ separations: seconds(), stems: seconds() })
 
-const workerSchema = z.object({
-  host: z.string(),
-  pid: count(),
-  version: z.string(),
-  started_at: z.iso.datetime(),
-  leaving: z.boolean().describe('It is shutting down: it takes no new jobs and finishes those that run'),
-  concurrency: count().describe('Stems that it takes at once'),
-  stems_running: count(),
-  stems: z
-    .array(
-      z.object({
-        task_id: z.string(),
-        stem: z.string(),
-        bytes: z.number(),
-        total: z.number().nullable(),
-        since: z.iso.datetime(),
-      }),
-    )
-    .describe('Those that have run for longest; at most fifty'),
-  separations_running: count(),
-  separations: z.array(z.string()).describe('Task ids of those that it plans, asks about or finishes; at most fifty'),
-  troubles: z
-    .array(z.object({ kind: z.enum(PROBLEM_KINDS), message: z.string() }))
-    .describe(
-      'Problems that keep it from its work. `stuck`: jobs wait and it takes none. `intake`: it takes no new downloads. ' +
-        "`provider`: it sends no requests to the provider's API",
-    ),
-})
-
-const spoolFigures = {
-  callbacks: count(),
-  bytes: z.number(),
-  oldest_seconds: seconds().describe('For how long the oldest has been waiting; 0 where there is none'),
-}
-
-const ingressSchema = z.object({
-  host: z.string(),
-  pid: count(),
-  version: z.string(),
-  started_at: z.iso.datetime(),
-  spool: z.object({ ...spoolFigures, max_bytes: z.number() }),
-})
+const heartbeatOnly = { id: true, at: true, app: true } as const
+const workerSchema = workerHeartbeatSchema.omit(heartbeatOnly)
+const ingressSchema = ingressHeartbeatSchema.omit(heartbeatOnly)
 
 /** How the whole system stands: what the page, the API and the metrics show. */
 export const overviewSchema = z.object({
@@ -78,7 +39,7 @@ export const overviewSchema = z.object({
     .describe('Stems that were stored, and stems that were given up, in the last hour'),
   oldest_waiting_seconds: byQueue().describe('For how long the next job in turn has been waiting; 0 where none waits'),
   waiting_seconds: byQueue().describe('For how long there is work, at the recent rate'),
-  spool: z.object(spoolFigures).describe('Over all of ingress'),
+  spool: spoolSchema.describe('Over all of ingress'),
   workers: z.array(workerSchema),
   ingresses: z.array(ingressSchema),
 })

@@ -1,10 +1,10 @@
-import type { Heartbeat, IngressHeartbeat, WorkerHeartbeat } from '@stems/domain/heartbeat'
+import type { Heartbeat } from '@stems/domain/heartbeat'
 import { createQueueCounter, type QueueCounts } from '@stems/queue/counts'
 import { readHeartbeats } from '@stems/queue/heartbeat'
 import type { QueueAccess } from '@stems/queue/open-queue'
 import { askRedis } from '@stems/queue/queue-away-error'
 import { createWaitingTime, type WaitingTime } from '@stems/queue/waiting-time'
-import type { Overview, OverviewIngress, OverviewWorker, States } from './overview-schema.ts'
+import type { Overview, States } from './overview-schema.ts'
 
 /** The state of the whole system, for the page, the API and the metrics. Reading it writes nothing. */
 export const createOverview = ({ redis, prefix, deadlineMs }: QueueAccess) => {
@@ -57,10 +57,10 @@ const toOverview = ({ counts, lastHour, oldest, waiting, heartbeats }: Answers):
     spool: {
       callbacks: ingresses.reduce((sum, { spool }) => sum + spool.callbacks, 0),
       bytes: ingresses.reduce((sum, { spool }) => sum + spool.bytes, 0),
-      oldest_seconds: Math.max(0, ...ingresses.map(({ spool }) => spool.oldestAgeSeconds)),
+      oldest_seconds: Math.max(0, ...ingresses.map(({ spool }) => spool.oldest_seconds)),
     },
-    workers: processes.filter((each) => each.app === 'worker').map(toWorker),
-    ingresses: ingresses.map(toIngress),
+    workers: processes.filter((each) => each.app === 'worker'),
+    ingresses,
   }
 }
 
@@ -80,24 +80,6 @@ const secondsOf = (times: WaitingTime[]) => {
 }
 
 const byProcess = (a: Heartbeat, b: Heartbeat): number =>
-  compare(a.host, b.host) || compare(a.startedAt, b.startedAt) || compare(a.id, b.id)
+  compare(a.host, b.host) || compare(a.started_at, b.started_at) || compare(a.id, b.id)
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
-const aboutOf = ({ host, pid, version, startedAt }: Heartbeat) => ({ host, pid, version, started_at: startedAt })
-
-const toWorker = (worker: WorkerHeartbeat): OverviewWorker => ({
-  ...aboutOf(worker),
-  leaving: worker.isLeaving,
-  concurrency: worker.concurrency,
-  stems_running: worker.stemsRunning,
-  stems: worker.stems.map(({ taskId, ...stem }) => ({ task_id: taskId, ...stem })),
-  separations_running: worker.separationsRunning,
-  separations: worker.separations,
-  troubles: worker.problems,
-})
-
-const toIngress = (ingress: IngressHeartbeat): OverviewIngress => {
-  const { callbacks, bytes, maxBytes, oldestAgeSeconds } = ingress.spool
-  return { ...aboutOf(ingress), spool: { callbacks, bytes, max_bytes: maxBytes, oldest_seconds: oldestAgeSeconds } }
-}

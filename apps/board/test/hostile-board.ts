@@ -55,17 +55,17 @@ export const startHostileBoard = async (redisUrl: string) => {
 // Host names, versions and what a provider or a far side has said come from elsewhere too.
 const putHostileHeartbeats = async (board: TestBoard): Promise<void> => {
   const now = new Date().toISOString()
-  const about = { host: HOSTILE, pid: 1, version: HOSTILE, startedAt: now, at: now }
-  const stem = { taskId: HOSTILE, stem: HOSTILE, bytes: 1, total: null, since: now }
+  const about = { host: HOSTILE, pid: 1, version: HOSTILE, started_at: now, at: now }
+  const stem = { task_id: HOSTILE, stem: HOSTILE, bytes: 1, total: null, since: now }
   const worker = {
     ...about,
-    ...{ app: 'worker', id: 'w', isLeaving: true, concurrency: 8 },
-    ...{ stemsRunning: 1, stems: [stem], separationsRunning: 1, separations: [HOSTILE] },
-    problems: [{ kind: 'provider', message: HOSTILE }],
+    ...{ app: 'worker', id: 'w', leaving: true, concurrency: 8 },
+    ...{ stems_running: 1, stems: [stem], separations_running: 1, separations: [HOSTILE] },
+    troubles: [{ kind: 'provider', message: HOSTILE }],
   }
   const ingress = {
     ...about,
-    ...{ app: 'ingress', id: 'i', spool: { callbacks: 1, bytes: 1, maxBytes: 1, oldestAgeSeconds: 1 } },
+    ...{ app: 'ingress', id: 'i', spool: { callbacks: 1, bytes: 1, max_bytes: 1, oldest_seconds: 1 } },
   }
   await putHeartbeats(board, worker, ingress)
 }

@@ -14,15 +14,15 @@ const redisUrl = inject('redisUrl')
 const STARTED = new Date(Date.now() - 60_000).toISOString()
 
 const workerOf = (id: string, more: Partial<WorkerHeartbeat> = {}): WorkerHeartbeat => ({
-  ...{ app: 'worker', id, host: `host-${id}`, pid: 7, version: '1.2.3', startedAt: STARTED, at: STARTED },
-  ...{ isLeaving: false, concurrency: 8, stemsRunning: 0, stems: [], separationsRunning: 0, separations: [] },
-  problems: [],
+  ...{ app: 'worker', id, host: `host-${id}`, pid: 7, version: '1.2.3', started_at: STARTED, at: STARTED },
+  ...{ leaving: false, concurrency: 8, stems_running: 0, stems: [], separations_running: 0, separations: [] },
+  troubles: [],
   ...more,
 })
 
 const ingressOf = (id: string, callbacks: number, oldestAgeSeconds: number): IngressHeartbeat => ({
-  ...{ app: 'ingress', id, host: `host-${id}`, pid: 8, version: '1.2.3', startedAt: STARTED, at: STARTED },
-  spool: { callbacks, bytes: callbacks * 100, maxBytes: 1000, oldestAgeSeconds },
+  ...{ app: 'ingress', id, host: `host-${id}`, pid: 8, version: '1.2.3', started_at: STARTED, at: STARTED },
+  spool: { callbacks, bytes: callbacks * 100, max_bytes: 1000, oldest_seconds: oldestAgeSeconds },
 })
 
 const metricOf = (text: string, name: string): number => {
@@ -39,11 +39,11 @@ test('page, API and metrics show the same figures, which are those of what was s
   await stop()
   for (const id of ['task-2', 'task-3']) await submit(separationOf(id, { vocal: 'ok:' }))
   await board.quarantine.keep({ taskId: 'odd', reason: 'odd', receivedAt: STARTED, payload: 1 })
-  const running = { taskId: 'task-9', stem: 'drums', bytes: 96_000, total: 904_600, since: STARTED }
+  const running = { task_id: 'task-9', stem: 'drums', bytes: 96_000, total: 904_600, since: STARTED }
   await putHeartbeats(
     board,
-    workerOf('one', { stemsRunning: 1, stems: [running], separationsRunning: 1, separations: ['task-8'] }),
-    workerOf('two', { problems: [{ kind: 'intake', message: 'no new downloads' }] }),
+    workerOf('one', { stems_running: 1, stems: [running], separations_running: 1, separations: ['task-8'] }),
+    workerOf('two', { troubles: [{ kind: 'intake', message: 'no new downloads' }] }),
     ingressOf('first', 2, 30),
     ingressOf('second', 1, 90),
   )

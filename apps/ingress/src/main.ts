@@ -64,8 +64,8 @@ const heartbeat = startHeartbeat({
   prefix: config.queuePrefix,
   version: project.version,
   describe: () => {
-    const { files: callbacks, bytes, oldestAgeSeconds } = spool.state()
-    return { app: 'ingress', spool: { callbacks, bytes, maxBytes: config.spoolMaxBytes, oldestAgeSeconds } }
+    const { files: callbacks, bytes, oldestAgeSeconds: oldest_seconds } = spool.state()
+    return { app: 'ingress', spool: { callbacks, bytes, max_bytes: config.spoolMaxBytes, oldest_seconds } }
   },
   log,
 })

@@ -14,7 +14,7 @@ export const createAtWork = () => {
       (save: SaveStem): SaveStem =>
       async (job, attempt) => {
         const { taskId, stem } = job
-        const mine: CurrentStem = { taskId, stem, bytes: 0, total: null, since: new Date().toISOString() }
+        const mine: CurrentStem = { task_id: taskId, stem, bytes: 0, total: null, since: new Date().toISOString() }
         running.add(mine)
         const progress: Attempt['progress'] = (bytes, total) => {
           Object.assign(mine, { bytes, total })

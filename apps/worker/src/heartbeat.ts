@@ -27,13 +27,13 @@ export const describeWorker = ({
   const { stems, separations } = consumers.atWork()
   return {
     app: 'worker',
-    isLeaving,
+    leaving: isLeaving,
     concurrency,
-    stemsRunning: stems.length,
+    stems_running: stems.length,
     stems: stems.slice(0, MOST_NAMED),
-    separationsRunning: separations.length,
+    separations_running: separations.length,
     separations: separations.slice(0, MOST_NAMED),
-    problems: [
+    troubles: [
       ...problemOf('stuck', consumers.stuck()),
       ...problemOf('intake', disk.problem()),
       ...problemOf('provider', gate.trouble()),

@@ -5,7 +5,7 @@ import { createAtWork } from '../src/at-work.ts'
 import { describeWorker } from '../src/heartbeat.ts'
 
 const NOW = '2026-01-01T00:00:00.000Z'
-const ABOUT = { id: 'i', host: 'h', pid: 1, version: '1.2.3', startedAt: NOW, at: NOW }
+const ABOUT = { id: 'i', host: 'h', pid: 1, version: '1.2.3', started_at: NOW, at: NOW }
 
 const attemptOf = (progress: (bytes: number, total: number | null) => void = () => {}) => ({
   number: 1,
@@ -49,18 +49,18 @@ const describe = ({
 test('a worker lists the stems that it downloads with their progress, until they end', async () => {
   const { atWork, ends } = startWork(2)
   expect(describe({ atWork })).toMatchObject({
-    stemsRunning: 2,
+    stems_running: 2,
     stems: [
-      { taskId: 'task-0', stem: 'vocal', bytes: 0, total: 100 },
-      { taskId: 'task-1', stem: 'vocal', bytes: 1, total: 100 },
+      { task_id: 'task-0', stem: 'vocal', bytes: 0, total: 100 },
+      { task_id: 'task-1', stem: 'vocal', bytes: 1, total: 100 },
     ],
     separations: ['task-9'],
-    separationsRunning: 1,
-    problems: [],
+    separations_running: 1,
+    troubles: [],
   })
   ends[0]?.resolve({} as SavedStem)
   await ends[0]?.saved
-  expect(atWork.stems()).toMatchObject([{ taskId: 'task-1' }])
+  expect(atWork.stems()).toMatchObject([{ task_id: 'task-1' }])
 })
 
 test('a stem that fails is no longer listed, and its attempt still gets the progress', async () => {
@@ -80,7 +80,7 @@ test('a stem that fails is no longer listed, and its attempt still gets the prog
 test('a heartbeat stays small and valid, however many stems run', () => {
   const heartbeat = { ...ABOUT, ...describe({ atWork: startWork(1000).atWork }) }
   expect(JSON.stringify(heartbeat).length).toBeLessThan(10_000)
-  expect(heartbeatSchema.parse(heartbeat)).toMatchObject({ stemsRunning: 1000 })
+  expect(heartbeatSchema.parse(heartbeat)).toMatchObject({ stems_running: 1000 })
 })
 
 test('a heartbeat contains no credentials of a link', () => {
@@ -91,11 +91,11 @@ test('a heartbeat contains no credentials of a link', () => {
 test('a worker tells its problems, and that it shuts down', () => {
   const problems = { stuck: '3 jobs are waiting', intake: 'no new downloads' }
   expect(describe(problems)).toMatchObject({
-    isLeaving: false,
-    problems: [
+    leaving: false,
+    troubles: [
       { kind: 'stuck', message: '3 jobs are waiting' },
       { kind: 'intake', message: 'no new downloads' },
     ],
   })
-  expect(describe({ isLeaving: true })).toMatchObject({ isLeaving: true })
+  expect(describe({ isLeaving: true })).toMatchObject({ leaving: true })
 })

@@ -1,59 +1,58 @@
 import { z } from 'zod'
 
+const count = () => z.number().int()
+
 const processSchema = z.object({
   id: z.string(),
   host: z.string(),
-  pid: z.number().int(),
+  pid: count(),
   version: z.string(),
-  startedAt: z.iso.datetime(),
+  started_at: z.iso.datetime(),
   /** When the heartbeat was made, by the process' own clock. */
   at: z.iso.datetime(),
 })
 
 /** A stem that a worker downloads; `total` is null where the remote host does not say. */
 const currentStemSchema = z.object({
-  taskId: z.string(),
+  task_id: z.string(),
   stem: z.string(),
   bytes: z.number(),
   total: z.number().nullable(),
   since: z.iso.datetime(),
 })
 
-/**
- * What can keep a worker from its work. `stuck`: jobs wait and it takes none. `intake`: it takes no new downloads.
- * `provider`: it sends no requests to the provider's API.
- */
 export const PROBLEM_KINDS = ['stuck', 'intake', 'provider'] as const
 
 const problemSchema = z.object({ kind: z.enum(PROBLEM_KINDS), message: z.string() })
 
-const workerHeartbeatSchema = processSchema.extend({
+export const workerHeartbeatSchema = processSchema.extend({
   app: z.literal('worker'),
-  /** It is shutting down: it takes no new jobs and finishes those that run. */
-  isLeaving: z.boolean(),
-  /** How many stems it processes at once. */
-  concurrency: z.number().int(),
-  stemsRunning: z.number().int(),
-  /** The longest-running stems; a long list is cut. */
-  stems: z.array(currentStemSchema),
-  separationsRunning: z.number().int(),
-  /** Task IDs that it plans, asks about or finishes; a long list is cut. */
-  separations: z.array(z.string()),
-  problems: z.array(problemSchema),
+  leaving: z.boolean().describe('It is shutting down: it takes no new jobs and finishes those that run'),
+  concurrency: count().describe('Stems that it takes at once'),
+  stems_running: count(),
+  stems: z.array(currentStemSchema).describe('Those that have run for longest; at most fifty'),
+  separations_running: count(),
+  separations: z.array(z.string()).describe('Task ids of those that it plans, asks about or finishes; at most fifty'),
+  troubles: z
+    .array(problemSchema)
+    .describe(
+      'Problems that keep it from its work. `stuck`: jobs wait and it takes none. `intake`: it takes no new downloads. ' +
+        "`provider`: it sends no requests to the provider's API",
+    ),
 })
 
-const ingressHeartbeatSchema = processSchema.extend({
+export const spoolSchema = z.object({
+  callbacks: count(),
+  bytes: z.number(),
+  oldest_seconds: z.number().describe('For how long the oldest has been waiting; 0 where there is none'),
+})
+
+export const ingressHeartbeatSchema = processSchema.extend({
   app: z.literal('ingress'),
-  spool: z.object({
-    callbacks: z.number().int(),
-    bytes: z.number(),
-    maxBytes: z.number(),
-    /** 0 when the spool is empty. */
-    oldestAgeSeconds: z.number(),
-  }),
+  spool: spoolSchema.extend({ max_bytes: z.number() }),
 })
 
-/** What a running process tells about itself every few seconds. */
+/** What a running process tells about itself every few seconds, in the words of the API. */
 export const heartbeatSchema = z.discriminatedUnion('app', [workerHeartbeatSchema, ingressHeartbeatSchema])
 
 export type WorkerProblem = z.infer<typeof problemSchema>

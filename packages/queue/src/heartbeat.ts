@@ -9,7 +9,7 @@ const EXPIRES_MS = 15_000
 const EVERY_MS = 3000
 const FORGET_MS = 24 * 60 * 60_000
 
-type ProcessField = 'id' | 'host' | 'pid' | 'version' | 'startedAt' | 'at'
+type ProcessField = 'id' | 'host' | 'pid' | 'version' | 'started_at' | 'at'
 
 type Without<Union, Field extends PropertyKey> = Union extends unknown ? Omit<Union, Field> : never
 
@@ -40,7 +40,7 @@ export const heartbeatKeys = (prefix: string) => ({
 export const startHeartbeat = ({ redis, prefix, version, describe, everyMs = EVERY_MS, log }: HeartbeatOptions) => {
   const keys = heartbeatKeys(prefix)
   const id = randomUUID()
-  const about = { id, host: hostname(), pid: process.pid, version, startedAt: new Date().toISOString() }
+  const about = { id, host: hostname(), pid: process.pid, version, started_at: new Date().toISOString() }
   let running: Promise<unknown> = Promise.resolve()
 
   const beat = () => {

@@ -14,7 +14,7 @@ import { connectImpatiently, disconnect } from '../src/redis.ts'
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
 const HOUR = 3600_000
 
-const INGRESS = { app: 'ingress', spool: { callbacks: 2, bytes: 300, maxBytes: 1000, oldestAgeSeconds: 7 } } as const
+const INGRESS = { app: 'ingress', spool: { callbacks: 2, bytes: 300, max_bytes: 1000, oldest_seconds: 7 } } as const
 
 const connect = async (url: string) => {
   const redis = connectImpatiently({ url }, SILENT)
@@ -40,7 +40,7 @@ const setUp = async (url = inject('redisUrl')) => {
   /** The heartbeat of a process whose clock is off by `clockMs`. */
   const put = async (id: string, { clockMs = 0, text = '' } = {}) => {
     const now = new Date(Date.now() + clockMs).toISOString()
-    const about = { id, host: 'h', pid: 1, version: '1', startedAt: now, at: now }
+    const about = { id, host: 'h', pid: 1, version: '1', started_at: now, at: now }
     await redis.set(keys.of(id), text || JSON.stringify({ ...INGRESS, ...about }))
     await redis.zadd(keys.ids, Date.now() + clockMs, id)
   }
