@@ -6,6 +6,7 @@ import { orQueueAway, QueueAwayError } from '@stems/queue/queue-away-error'
 import type { ExpectAnswer, TaskSubmitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { validatorCompiler } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { sendFailure } from './answers.ts'
 import type { DocumentedApp } from './documented.ts'
@@ -82,29 +83,29 @@ export const addRegisterRoutes = (app: DocumentedApp, options: RegisterOptions):
   })
   app.post(
     '/api/separations',
-    // The schema documents: which of the two forms is meant is told by what is there, so that each is refused in its own words.
     {
       schema,
       bodyLimit: BODY_LIMIT_BYTES,
       onRequest: refuseForms,
-      validatorCompiler: () => (value) => ({ value }),
+      validatorCompiler: (route) => (body) => validatorCompiler({ ...route, schema: formOf(body) })(body),
     },
     async (request, reply) => {
-      const body: unknown = request.body
-      const isOrder = ['source_task_id', 'audio_id', 'type'].some((name) => Object.hasOwn(Object(body), name))
-      if (!isOrder) {
-        const { data, error } = expectationSchema.safeParse(body)
-        if (!data) return refuse(request, reply, error)
-        const status = await register(request, options, data.task_id)
-        return reply.code(202).send({ task_id: data.task_id, status })
+      const { body } = request
+      if ('task_id' in body) {
+        const status = await register(request, options, body.task_id)
+        return reply.code(202).send({ task_id: body.task_id, status })
       }
-      const { data, error } = orderSchema.safeParse(body)
-      if (!data) return refuse(request, reply, error)
       if (!options.purchase) return sendFailure(request, reply, 501, NOT_CONFIGURED)
-      return buy(request, reply, options.purchase, data)
+      return buy(request, reply, options.purchase, body)
     },
   )
 }
+
+// Which of the two forms is meant is told by what is there, so that each is refused in its own words.
+const formOf = (body: unknown) =>
+  ['source_task_id', 'audio_id', 'type'].some((name) => Object.hasOwn(Object(body), name))
+    ? orderSchema
+    : expectationSchema
 
 // Pages have a form of their own. The others' bodies are parsed for them only.
 const refuseForms = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> =>
@@ -173,10 +174,4 @@ const sendUnsold = (request: FastifyRequest, reply: FastifyReply, answer: Purcha
   }
   const detail = `Since ${answer.since}: ${answer.why} If it was bought, its callback says so, and it appears by itself. ${AGAIN}`
   return sendFailure(request, reply, 504, detail, { type: PROBLEM_TYPES.mayHaveBeenBought })
-}
-
-const refuse = (request: FastifyRequest, reply: FastifyReply, error: z.ZodError): FastifyReply => {
-  const errors = error.issues.map(({ path, message }) => ({ field: path.join('.') || 'body', message }))
-  const detail = errors.map(({ field, message }) => `${field}: ${message}`).join('; ')
-  return sendFailure(request, reply, 400, `${detail}.`, { errors })
 }

@@ -55,9 +55,6 @@ export const separationSchema = separationEntrySchema.extend({
     .describe('manifest.json, once it is there, joined with the audio facts of analysis.json'),
 })
 
-/** Of each stem how it stands, for the events. */
-export const stemProgressSchema = progressSchema.extend({ stem: z.string() })
-
 export type LibraryStem = z.infer<typeof stemSchema>
 export type LibraryEntry = z.infer<typeof separationEntrySchema>
 export type StemProgress = z.infer<typeof progressSchema>
