@@ -37,17 +37,13 @@ const main = async (args: string[]): Promise<void> => {
   await withRedis(redisTarget(config), async (redis) => {
     const queue = { redis, prefix: queuePrefix(config), deadlineMs: DEADLINE_MS }
     const submitter = createSubmitter(queue)
-    const takeTurn = createAskLimit(queue)
-    const ask = createHostAsk({ url: apiUrl, allowPrivate: config.DOWNLOAD_ALLOW_PRIVATE, setting: 'PROVIDER_API_URL' })
-    const { buy } = createProviderApi({
-      provider: config.PROVIDER ?? providerOf(apiUrl),
-      apiUrl,
-      apiKey,
-      ask: async (question) => {
-        await takeTurn()
-        return ask(question)
-      },
+    const ask = createHostAsk({
+      url: apiUrl,
+      allowPrivate: config.DOWNLOAD_ALLOW_PRIVATE,
+      setting: 'PROVIDER_API_URL',
+      before: createAskLimit(queue),
     })
+    const { buy } = createProviderApi({ provider: config.PROVIDER ?? providerOf(apiUrl), apiUrl, apiKey, ask })
     const { purchase, close } = createPurchases({
       ...queue,
       expect: submitter.expect,

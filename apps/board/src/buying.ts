@@ -27,16 +27,7 @@ export type BuyingOptions = Omit<PurchasesOptions, 'buy'> & {
 /** Buys separations whose callbacks come to this system's ingress. */
 export const createBuying = ({ shop, turns, ...room }: BuyingOptions): { purchase: Purchase; close: () => void } => {
   const { provider, apiUrl, apiKey, publicUrl, token, allowPrivate } = shop
-  const ask = createHostAsk({ url: apiUrl, allowPrivate, setting: 'PROVIDER_API_URL' })
-  const takeTurn = createAskLimit(turns)
-  const { buy } = createProviderApi({
-    provider,
-    apiUrl,
-    apiKey,
-    ask: async (question) => {
-      await takeTurn()
-      return ask(question)
-    },
-  })
+  const ask = createHostAsk({ url: apiUrl, allowPrivate, setting: 'PROVIDER_API_URL', before: createAskLimit(turns) })
+  const { buy } = createProviderApi({ provider, apiUrl, apiKey, ask })
   return createPurchases({ ...room, buy: createPurchaseClient({ buy, publicUrl, token }) })
 }

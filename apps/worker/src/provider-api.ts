@@ -25,23 +25,18 @@ export const createProviderApi = ({
   takeTurn,
   gate,
 }: ProviderApiOptions): Omit<ProviderApi, 'buy'> => {
-  const send = createHostAsk({
+  const ask = createHostAsk({
     url: apiUrl,
     allowPrivate,
     setting: 'PROVIDER_API_URL',
-    onBlocked: (error) => noticeBlocked(error, { api: 'provider' }),
-  })
-  const { readRecord, freshLink } = createApi({
-    provider,
-    apiUrl,
-    apiKey,
-    ask: async (question) => {
+    before: async () => {
       gate.check()
       await takeTurn()
       gate.check() // another question may have met a closed door meanwhile
-      return send(question)
     },
+    onBlocked: (error) => noticeBlocked(error, { api: 'provider' }),
   })
+  const { readRecord, freshLink } = createApi({ provider, apiUrl, apiKey, ask })
   return {
     readRecord: gate.watch(readRecord),
     freshLink: gate.watch(freshLink),

@@ -23,6 +23,8 @@ export type HostAskOptions = {
   maxBytes?: number
   /** From the request to the last byte of the reply. */
   timeoutMs?: number
+  /** Awaited before each request; what it throws is thrown, and nothing is sent. */
+  before?: () => Promise<void>
   /** Told of every request that was not allowed. */
   onBlocked?: (error: BlockedUrlError) => void
   resolving?: Resolving
@@ -44,6 +46,7 @@ export const createHostAsk = ({
   setting,
   maxBytes = MAX_BYTES,
   timeoutMs = TIMEOUT_MS,
+  before,
   onBlocked,
   resolving,
 }: HostAskOptions) => {
@@ -51,6 +54,7 @@ export const createHostAsk = ({
   const client = createClient(guard, { connectMs: timeoutMs })
   const timeouts = { idleMs: timeoutMs, totalMs: timeoutMs }
   return async ({ url, ...question }: Question): Promise<Reply> => {
+    await before?.()
     let body: Answer['body'] | undefined
     try {
       const answer = await client.request(url, { ...question, timeouts })
