@@ -1,6 +1,7 @@
 import { execAll } from './exec.ts'
 import { LISTED_STATUSES, type ListedStatus, libraryKeys } from './library-index.ts'
-import type { RedisConnection } from './redis.ts'
+import type { QueueAccess } from './open-queue.ts'
+import { askRedis } from './queue-away-error.ts'
 import { defineScript } from './script.ts'
 
 /** A place in the index: when a separation was received, in milliseconds since 1970, and its task. */
@@ -30,7 +31,7 @@ const LONGEST_FILTERING_MS = 400
  * Reads the library's index. A page costs the same wherever it is and however long the index is. A filter by status or text
  * looks at one task after the other until its time is up; what it has not reached is on its next page.
  */
-export const createLibraryPages = (redis: RedisConnection, prefix: string) => {
+export const createLibraryPages = ({ redis, prefix, deadlineMs }: QueueAccess) => {
   const { tasks, entries, counts, complete } = libraryKeys(prefix)
   const readPart = defineScript(redis, 'library:read', READ)
 
@@ -75,21 +76,31 @@ export const createLibraryPages = (redis: RedisConnection, prefix: string) => {
     >
   }
 
+  const readEitherWay = async (query: LibraryQuery): Promise<LibraryItems> => {
+    const { items, more } = query.of || query.search ? await readFiltered(query) : await readPage(query)
+    return { items: query.newer ? items.reverse() : items, more }
+  }
+
+  const readChangedAt = async (taskId: string): Promise<number | undefined> => {
+    const [score, entry] = await execAll(redis.multi().zscore(tasks, taskId).hget(entries, taskId))
+    return score === null ? undefined : toItem([taskId, `${score}`, `${entry ?? ''}`]).changedAt
+  }
+
+  const ask = <T>(work: () => Promise<T>): Promise<T> => askRedis(deadlineMs, work)
+
+  /** Each throws {@link QueueAwayError} when Redis does not answer. */
   return {
-    /** A page of the index. */
-    read: async (query: LibraryQuery): Promise<LibraryItems> => {
-      const { items, more } = query.of || query.search ? await readFiltered(query) : await readPage(query)
-      return { items: query.newer ? items.reverse() : items, more }
-    },
+    /**
+     * A page of the list. One who goes from page to page misses no separation that was there, with the status that is asked
+     * for, from the first page to the last: its place in the index never changes.
+     */
+    page: (query: LibraryQuery) => ask(() => readEitherWay(query)),
     /** How many separations have each status. */
-    count,
+    count: () => ask(count),
     /** When the entry of a task last changed, in milliseconds since 1970; `undefined` when the index does not have it. */
-    changedAt: async (taskId: string): Promise<number | undefined> => {
-      const [score, entry] = await execAll(redis.multi().zscore(tasks, taskId).hget(entries, taskId))
-      return score === null ? undefined : toItem([taskId, `${score}`, `${entry ?? ''}`]).changedAt
-    },
+    changedAt: (taskId: string) => ask(() => readChangedAt(taskId)),
     /** Does the index hold everything that the store holds? */
-    isComplete: async (): Promise<boolean> => (await redis.exists(complete)) === 1,
+    isComplete: () => ask(async () => (await redis.exists(complete)) === 1),
   }
 }
 

@@ -3,7 +3,7 @@ import type { Job, JobState } from 'bullmq'
 import { createJobStateReader } from './job-state.ts'
 import { QUEUES, type SeparationJob, type SeparationResult, separationJobId } from './jobs.ts'
 import type { ListedStatus } from './library-index.ts'
-import { createLibraryPages, type LibraryQuery } from './library-pages.ts'
+import { createLibraryPages } from './library-pages.ts'
 import { openQueue, type QueueAccess } from './open-queue.ts'
 import { askRedis } from './queue-away-error.ts'
 
@@ -20,7 +20,8 @@ export type ListedSeparation = {
 type StoredJob = Job<SeparationJob, SeparationResult>
 
 /** Looks at the library's list and into the queue of separations; what it costs does not grow with either. */
-export const createListing = ({ redis, prefix, deadlineMs }: QueueAccess) => {
+export const createListing = (access: QueueAccess) => {
+  const { redis, prefix } = access
   const queue = openQueue<SeparationJob, SeparationResult>(redis, prefix, QUEUES.separations)
   const stateOf = createJobStateReader(redis, queue)
 
@@ -42,41 +43,14 @@ export const createListing = ({ redis, prefix, deadlineMs }: QueueAccess) => {
     return state === 'unknown' ? undefined : readJob(id, state)
   }
 
-  const ask = <T>(work: () => Promise<T>): Promise<T> => askRedis(deadlineMs, work)
-  const pages = createLibraryPages(redis, prefix)
-
   return {
-    /**
-     * A page of the list. One who goes from page to page misses no separation that was there, with the status that is asked
-     * for, from the first page to the last: its place in the index never changes.
-     *
-     * @throws {QueueAwayError}
-     */
-    page: (query: LibraryQuery) => ask(() => pages.read(query)),
-    /**
-     * How many separations have each status.
-     *
-     * @throws {QueueAwayError}
-     */
-    count: () => ask(pages.count),
-    /**
-     * When the entry of a task last changed, in milliseconds since 1970; `undefined` when the index does not have it.
-     *
-     * @throws {QueueAwayError}
-     */
-    changedAt: (taskId: string) => ask(() => pages.changedAt(taskId)),
-    /**
-     * Does the index hold everything that the store holds?
-     *
-     * @throws {QueueAwayError}
-     */
-    isComplete: () => ask(pages.isComplete),
+    ...createLibraryPages(access),
     /**
      * One separation, if the queue remembers it.
      *
      * @throws {QueueAwayError}
      */
-    find: (taskId: string) => ask(() => findNow(taskId)),
+    find: (taskId: string) => askRedis(access.deadlineMs, () => findNow(taskId)),
   }
 }
 
