@@ -14,6 +14,8 @@ export type EventLimits = EventPace & { streams: number }
 const LIMITS: EventLimits = { streams: 100, everyMs: 1000, heartbeatMs: 15_000 }
 // A reader that takes nothing for as long would keep its place, and is disconnected.
 const UNREAD_MS = 60_000
+// The same while the board closes.
+const GOODBYE_MS = 1000
 
 const schema = {
   summary: 'Tells how a separation goes on, until it has ended',
@@ -38,6 +40,10 @@ export const addEventsRoute = (app: DocumentedApp, library: Library, limits = LI
   const oneAtATime = pLimit(1) // a hundred looks at once would keep other requests waiting
   app.addHook('preClose', (done) => {
     closing.abort()
+    const destroyAll = () => {
+      for (const stream of open) stream.destroy()
+    }
+    setTimeout(destroyAll, GOODBYE_MS).unref()
     done()
   })
 
