@@ -42,7 +42,6 @@ const ownSubmitter = createSubmitter({ ...queue, telemetry: tracing?.telemetry }
 const submitter = traceSubmitter(ownSubmitter, tracing?.tracer.task)
 const quarantine = createQuarantine(queue)
 const notifications = createNotifications(queue)
-const overview = createOverview(queue)
 const openShop = async (shop: Shop) => {
   const { createBuying } = await import('./buying.ts') // with the client that asks the provider: nobody else here asks anybody
   return createBuying({ ...queue, shop, expect: submitter.expect, turns: queue })
@@ -55,7 +54,7 @@ const server = await createServer({
   library: createLibrary({ listing, progress, store, log }),
   quarantine,
   notifications,
-  overview: overview.read,
+  overview: createOverview(queue),
   submitter,
   purchase: buying?.purchase,
   store,
@@ -68,7 +67,6 @@ await listenOrExit(server, { host: config.host, port: config.port, variable: 'PO
 closeOnSignal(log, SHUTDOWN_LIMIT_MS, async () => {
   await server.close()
   buying?.close()
-  for (const each of [queues, listing, progress, ownSubmitter, quarantine, notifications, overview]) await each.close()
   disconnect(redis)
   await tracing?.close()
 })

@@ -6,7 +6,11 @@ import { askRedis } from '@stems/queue/queue-away-error'
 import { createWaitingTime, type WaitingTime } from '@stems/queue/waiting-time'
 import type { Overview, States } from './overview-schema.ts'
 
-/** The state of the whole system, for the page, the API and the metrics. Reading it writes nothing. */
+/**
+ * Reads the state of the whole system, for the page, the API and the metrics. Reading it writes nothing.
+ *
+ * @returns a function that throws {@link QueueAwayError}
+ */
 export const createOverview = ({ redis, prefix, deadlineMs }: QueueAccess) => {
   const counter = createQueueCounter(redis, prefix)
   const time = createWaitingTime(redis, prefix)
@@ -20,16 +24,10 @@ export const createOverview = ({ redis, prefix, deadlineMs }: QueueAccess) => {
     ])
     return { counts, lastHour, oldest, waiting, heartbeats }
   }
-  return {
-    /** @throws {QueueAwayError} */
-    read: async (): Promise<Overview> => toOverview(await askRedis(deadlineMs, readNow)),
-    close: async (): Promise<void> => {
-      await Promise.all([counter.close(), time.close()])
-    },
-  }
+  return async (): Promise<Overview> => toOverview(await askRedis(deadlineMs, readNow))
 }
 
-export type ReadOverview = ReturnType<typeof createOverview>['read']
+export type ReadOverview = ReturnType<typeof createOverview>
 
 type Answers = {
   counts: QueueCounts

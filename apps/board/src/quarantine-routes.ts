@@ -1,6 +1,6 @@
 import { parseCallback } from '@stems/provider/callback'
 import type { Quarantine, QuarantineEntry } from '@stems/queue/quarantine'
-import type { TaskSubmitter } from '@stems/queue/submit'
+import type { Submitter } from '@stems/queue/submit'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { refusal, sendPage } from './answers.ts'
@@ -11,7 +11,7 @@ import { actionProblems, commonProblems, problemResponse } from './problem.ts'
 
 export type QuarantineOptions = {
   quarantine: Pick<Quarantine, 'list' | 'release'>
-  submitter: Pick<TaskSubmitter, 'submit' | 'compareAgain'>
+  submitter: Pick<Submitter, 'submit' | 'compareAgain'>
 }
 
 const PAGE_LENGTH = 20 // each may be as large as a callback

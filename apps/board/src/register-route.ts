@@ -3,7 +3,7 @@ import { taskIdSchema } from '@stems/domain/task-id'
 import { ProviderApiError } from '@stems/provider/api-error'
 import type { PurchaseAnswer } from '@stems/queue/purchases'
 import { orQueueAway, QueueAwayError } from '@stems/queue/queue-away-error'
-import type { ExpectAnswer, TaskSubmitter } from '@stems/queue/submit'
+import type { ExpectAnswer, Submitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { validatorCompiler } from 'fastify-type-provider-zod'
@@ -32,7 +32,7 @@ const orderSchema = z
 export type Purchase = (order: Order, options: { again: boolean }) => Promise<PurchaseAnswer>
 
 export type RegisterOptions = {
-  submitter: Pick<TaskSubmitter, 'expect'>
+  submitter: Pick<Submitter, 'expect'>
   store: Pick<StemStore, 'readManifest'>
   /** `undefined` where the provider's API is not configured. */
   purchase: Purchase | undefined

@@ -1,7 +1,7 @@
 import { separationOfManifest } from '@stems/domain/manifest'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { orQueueAway } from '@stems/queue/queue-away-error'
-import type { TaskSubmitter } from '@stems/queue/submit'
+import type { Submitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { FastifyBaseLogger } from 'fastify'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ import type { DocumentedApp } from './documented.ts'
 import { actionProblems, problemResponse } from './problem.ts'
 
 /** What a separation is made of comes from the queue, or from its manifest in the store. */
-export type ReplayOptions = { submitter: Pick<TaskSubmitter, 'replay'>; store: Pick<StemStore, 'readManifest'> }
+export type ReplayOptions = { submitter: Pick<Submitter, 'replay'>; store: Pick<StemStore, 'readManifest'> }
 
 const schema = {
   summary: 'Drives a separation again that has ended',

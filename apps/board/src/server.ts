@@ -3,7 +3,7 @@ import fastifyEtag from '@fastify/etag'
 import type { BoardQueues } from '@stems/queue/board-queues'
 import type { Notifications } from '@stems/queue/notifications'
 import type { Quarantine } from '@stems/queue/quarantine'
-import type { TaskSubmitter } from '@stems/queue/submit'
+import type { Submitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
 import type { Log } from '@stems/telemetry/log'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
@@ -40,7 +40,7 @@ export type ServerOptions = {
   quarantine: Quarantine
   notifications: Notifications
   overview: ReadOverview
-  submitter: TaskSubmitter
+  submitter: Submitter
   /** Buys separations, where the provider's API is configured. */
   purchase: Purchase | undefined
   /** How events are sent; the usual ones where they are left out. */

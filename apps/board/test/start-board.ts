@@ -64,7 +64,6 @@ export const startBoard = async (
   const [listing, progress] = [createListing(queue), createProgressReader(redis, prefix)]
   const [queues, submitter] = [createBoardQueues(queue), createSubmitter(queue)]
   const [quarantine, notifications] = [createQuarantine(queue), createNotifications(queue)]
-  const overview = createOverview(queue)
   const library = createLibrary({ listing, progress, store, log })
   const { watch, routes } = watchRoutes()
   subscribe('fastify.initialization', watch)
@@ -75,7 +74,7 @@ export const startBoard = async (
     library,
     quarantine,
     notifications,
-    overview: overview.read,
+    overview: createOverview(queue),
     submitter,
     purchase,
     eventLimits,
@@ -90,7 +89,6 @@ export const startBoard = async (
   if (!redisIsAway && isComplete) await index.markComplete(new Date().toISOString())
   onTestFinished(async () => {
     await server.close()
-    for (const each of [listing, progress, queues, submitter, quarantine, notifications, overview]) await each.close()
     disconnect(redis)
     await rm(root, { recursive: true, force: true })
   })

@@ -106,7 +106,13 @@ export const startConsumers = (options: ConsumersOptions) => {
   const reindex = startReindex({ redis: jobsRedis, prefix, store, everyMs: config.reconcileMs, log })
 
   const leave = async (): Promise<void> => {
-    await Promise.all([watchdog.close(), stems.close(DRAIN_MS), separations.close(), analyses?.close(), notify?.close()])
+    await Promise.all([
+      watchdog.close(),
+      stems.close(DRAIN_MS),
+      separations.close(),
+      analyses?.close(),
+      notify?.close(),
+    ])
     await reconcile.close()
     await reindex.close()
   }
