@@ -1,8 +1,7 @@
 import { manifestSchema } from '@stems/domain/manifest'
 import { separationAnalysisSchema } from '@stems/domain/separation-analysis'
 import { stemAnalysisSchema } from '@stems/domain/stem-analysis'
-import { ANALYSIS_FILE, MANIFEST_FILE } from './file-name.ts'
-import { peaksFileName } from './peaks-file.ts'
+import { ANALYSIS_FILE, MANIFEST_FILE, peaksFileName } from './file-name.ts'
 import type { StemStore } from './stem-store.ts'
 import { parseJson, printCompactJson, printJson } from './stored-json.ts'
 

@@ -1,9 +1,9 @@
 import { stemNameSchema } from '@stems/domain/stem-name'
 import mime from 'mime'
-import { isPeaksFileName } from './peaks-file.ts'
 
 export const MANIFEST_FILE = 'manifest.json'
 export const ANALYSIS_FILE = 'analysis.json'
+const PEAKS_ENDING = '.peaks.json'
 
 /**
  * The file name of a stem.
@@ -27,6 +27,16 @@ export const isReadableFileName = (file: string): boolean =>
   isAccountFileName(file) || isPublishedFileName(file) || isPeaksFileName(file)
 
 const isAccountFileName = (file: string): boolean => file === MANIFEST_FILE || file === ANALYSIS_FILE
+
+/**
+ * The name of the file with a stem's waveform. Its two dots keep it apart from all stems.
+ *
+ * @throws when it is no stem's name
+ */
+export const peaksFileName = (stem: string): string => stemNameSchema.parse(stem) + PEAKS_ENDING
+
+const isPeaksFileName = (file: string): boolean =>
+  file.endsWith(PEAKS_ENDING) && stemNameSchema.safeParse(file.slice(0, -PEAKS_ENDING.length)).success
 
 /** What a file is served as. */
 export const contentTypeOf = (file: string): string => mime.getType(file) ?? 'application/octet-stream'

@@ -4,6 +4,7 @@ import { copyFile, open, readdir, readFile, rename, stat, truncate, unlink, utim
 import { join } from 'node:path'
 import { z } from 'zod'
 import { bootId } from './boot-id.ts'
+import { makeFolder } from './durable-file.ts'
 import { publishedFileName } from './file-name.ts'
 import { ignoreMissing } from './missing.ts'
 import type { Part, Remains, Validator } from './stem-store.ts'
@@ -16,7 +17,6 @@ const noteSchema = z.object({ urlHash: z.string(), validator: z.string(), boot: 
 export type FilePartOptions = {
   /** Where parts lie on this machine. */
   partsFolder: string
-  makePartsFolder: () => Promise<void>
   taskId: string
   stem: string
   guard: Guard
@@ -33,12 +33,12 @@ export type FilePartOptions = {
  * leaves it as `.left`, for the next one to take; one that is killed cannot, so its part is copied.
  */
 export const createFilePart = async (options: FilePartOptions): Promise<Part> => {
-  const { partsFolder, makePartsFolder, taskId, stem, guard, publishAs } = options
+  const { partsFolder, taskId, stem, guard, publishAs } = options
   const key = createHash('sha256').update(`${taskId}/${stem}`).digest('hex').slice(0, 32)
   const path = join(partsFolder, `${key}.${randomUUID()}.part`)
 
   const names = await readdir(partsFolder).catch(ignoreMissing)
-  if (!names) await makePartsFolder()
+  if (!names) await makeFolder(partsFolder)
   const others = (names ?? [])
     .filter((name) => name.startsWith(`${key}.`) && /\.(part|left)$/.test(name))
     .map((name) => join(partsFolder, name))

@@ -7,13 +7,12 @@ import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { createDocuments } from './documents.ts'
 import { linkDurably, makeFolder, sweepParts, writeDurably } from './durable-file.ts'
-import { contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
+import { contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE, peaksFileName } from './file-name.ts'
 import { createFilePart } from './file-part.ts'
 import { createFileRetention } from './file-retention.ts'
 import { freeSpace } from './free-space.ts'
 import { ignoreMissing } from './missing.ts'
 import { createOpenNotes } from './open-notes.ts'
-import { peaksFileName } from './peaks-file.ts'
 import type { StemStore } from './stem-store.ts'
 import { explainDisk, guardAll, guardWith } from './store-errors.ts'
 import { createTaskFolders } from './task-folders.ts'
@@ -50,8 +49,7 @@ export const createFileStore = (root: string): StemStore => {
     stemNameSchema.parse(stem)
     const publishAs = (path: string, file: string) =>
       inFolderOf(taskId, (folder) => linkDurably(path, join(folder, file)))
-    const makePartsFolder = () => makeFolder(partsFolder)
-    return createFilePart({ partsFolder, makePartsFolder, taskId, stem, guard, publishAs })
+    return createFilePart({ partsFolder, taskId, stem, guard, publishAs })
   }
 
   const readText = async (taskId: string, file: string): Promise<string | undefined> =>

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { parse } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import {
@@ -13,10 +12,9 @@ import { stemNameSchema } from '@stems/domain/stem-name'
 import { taskIdSchema } from '@stems/domain/task-id'
 import { createDocuments } from './documents.ts'
 import { sweepParts } from './durable-file.ts'
-import { contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE } from './file-name.ts'
+import { contentTypeOf, isPublishedFileName, isReadableFileName, MANIFEST_FILE, peaksFileName } from './file-name.ts'
 import { createFilePart } from './file-part.ts'
 import { freeSpace } from './free-space.ts'
-import { peaksFileName } from './peaks-file.ts'
 import { createS3Check } from './s3-check.ts'
 import { createS3Client, type S3Settings } from './s3-client.ts'
 import { explainS3, isMissing } from './s3-errors.ts'
@@ -86,9 +84,8 @@ export const createS3Store = ({ bucket, prefix, settings, partsFolder, ...upload
   const createPart: StemStore['createPart'] = (taskId, stem) => {
     const folder = folderOf(taskId)
     stemNameSchema.parse(stem)
-    const makePartsFolder = async () => void (await mkdir(partsFolder, { recursive: true }))
     const publishAs = (path: string, file: string) => upload(path, folder + file, contentTypeOf(file))
-    return createFilePart({ partsFolder, makePartsFolder, taskId, stem, guard, publishAs })
+    return createFilePart({ partsFolder, taskId, stem, guard, publishAs })
   }
 
   const putJson = async (key: string, Body: string): Promise<void> => {
