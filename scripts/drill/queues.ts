@@ -1,4 +1,4 @@
-import { createBoardQueues } from '@stems/queue/board-queues'
+import { openQueues } from '@stems/queue/open-queue'
 import { connectImpatiently, disconnect } from '@stems/queue/redis'
 import { PREFIX } from './system-under-drill.ts'
 
@@ -7,7 +7,7 @@ const UNDER_WAY = ['waiting', 'active', 'delayed', 'waiting-children', 'prioriti
 /** Reads what the queues hold. */
 export const watchQueues = (redisUrl: string) => {
   const redis = connectImpatiently({ url: redisUrl }, { debug: () => {}, info: () => {}, warn: () => {} })
-  const queues = createBoardQueues({ redis, prefix: PREFIX })
+  const queues = openQueues({ redis, prefix: PREFIX })
   const worked = [queues.separations, queues.stems, queues.analyses]
   return {
     /** Jobs that have not ended, by queue and state; `undefined` while Redis is away. */

@@ -1,7 +1,7 @@
 import { createBullBoard } from '@bull-board/api'
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
-import type { BoardQueues } from '@stems/queue/board-queues'
+import type { Queues } from '@stems/queue/open-queue'
 import type { FastifyInstance } from 'fastify'
 import { loosenForBullBoard } from './security-headers.ts'
 
@@ -17,11 +17,11 @@ const DESCRIPTIONS = {
 }
 
 /** Adds Bull Board for all queues, read-only: a stem that is retried there would leave its manifest behind. */
-export const addBullBoard = async (app: FastifyInstance, queues: BoardQueues): Promise<void> => {
+export const addBullBoard = async (app: FastifyInstance, queues: Queues): Promise<void> => {
   const adapter = new LookOnlyAdapter().setBasePath(BASE_PATH)
   createBullBoard({
-    queues: NAMES.map(
-      (name) => new BullMQAdapter(queues[name], { readOnlyMode: true, description: DESCRIPTIONS[name] }),
+    queues: Object.values(queues).map(
+      (queue) => new BullMQAdapter(queue, { readOnlyMode: true, description: DESCRIPTIONS[queue.name as QueueName] }),
     ),
     serverAdapter: adapter,
     options: {
@@ -40,7 +40,7 @@ export const addBullBoard = async (app: FastifyInstance, queues: BoardQueues): P
   })
 }
 
-const NAMES = ['separations', 'stems', 'quarantine', 'notifications', 'analyses'] as const
+type QueueName = keyof typeof DESCRIPTIONS
 
 // In its read-only mode its routes for changes are there all the same, and some answer 200 and do nothing.
 class LookOnlyAdapter extends FastifyAdapter {

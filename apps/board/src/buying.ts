@@ -2,8 +2,8 @@ import { createHostAsk } from '@stems/outgoing/host-ask'
 import { createProviderApi } from '@stems/provider/provider-api'
 import type { ProviderName } from '@stems/provider/provider-name'
 import { createPurchaseClient } from '@stems/provider/purchase'
-import { type AskLimitOptions, createAskLimit } from '@stems/queue/ask-limit'
 import { createPurchases, type PurchasesOptions } from '@stems/queue/purchases'
+import { type AskLimitOptions, createAskLimit } from '@stems/queue/rate-limit'
 import type { Purchase } from './register-route.ts'
 
 /** Where separations are bought. */

@@ -1,7 +1,7 @@
 import { configOrExit } from '@stems/config/environment'
-import { createBoardQueues } from '@stems/queue/board-queues'
 import { createListing } from '@stems/queue/listing'
 import { createNotifications } from '@stems/queue/notifications'
+import { openQueues } from '@stems/queue/open-queue'
 import { createProgressReader } from '@stems/queue/progress'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { connectImpatiently, disconnect, isReady } from '@stems/queue/redis'
@@ -37,7 +37,7 @@ const redis = connectImpatiently(config.redis, log)
 const queue = { redis, prefix: config.queuePrefix, deadlineMs: REDIS_DEADLINE_MS }
 const listing = createListing(queue)
 const progress = createProgressReader(redis, config.queuePrefix)
-const queues = createBoardQueues(queue)
+const queues = openQueues(queue)
 const ownSubmitter = createSubmitter({ ...queue, telemetry: tracing?.telemetry })
 const submitter = traceSubmitter(ownSubmitter, tracing?.tracer.task)
 const quarantine = createQuarantine(queue)

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import fastifyEtag from '@fastify/etag'
-import type { BoardQueues } from '@stems/queue/board-queues'
 import type { Notifications } from '@stems/queue/notifications'
+import type { Queues } from '@stems/queue/open-queue'
 import type { Quarantine } from '@stems/queue/quarantine'
 import type { Submitter } from '@stems/queue/submit'
 import type { StemStore } from '@stems/store/stem-store'
@@ -46,7 +46,7 @@ export type ServerOptions = {
   /** How events are sent; the usual ones where they are left out. */
   eventLimits?: EventLimits
   store: StemStore
-  queues: BoardQueues
+  queues: Queues
   /** Is Redis connected? */
   isReady: () => boolean
   log: Log

@@ -4,10 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
-import { createBoardQueues } from '@stems/queue/board-queues'
 import { createLibraryIndex, libraryKeys } from '@stems/queue/library-index'
 import { createListing } from '@stems/queue/listing'
 import { createNotifications } from '@stems/queue/notifications'
+import { openQueues } from '@stems/queue/open-queue'
 import { createProgressReader } from '@stems/queue/progress'
 import { createQuarantine } from '@stems/queue/quarantine'
 import { awaitReady, connectImpatiently, disconnect, isReady } from '@stems/queue/redis'
@@ -62,7 +62,7 @@ export const startBoard = async (
   const redis = connectImpatiently({ url: redisUrl }, log)
   const queue = { redis, prefix, deadlineMs: 1500 }
   const [listing, progress] = [createListing(queue), createProgressReader(redis, prefix)]
-  const [queues, submitter] = [createBoardQueues(queue), createSubmitter(queue)]
+  const [queues, submitter] = [openQueues(queue), createSubmitter(queue)]
   const [quarantine, notifications] = [createQuarantine(queue), createNotifications(queue)]
   const library = createLibrary({ listing, progress, store, log })
   const { watch, routes } = watchRoutes()

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type AnalysesWorkerOptions, createAnalysesWorker } from '@stems/queue/analyses-worker'
+import { createAnalysesWorker } from '@stems/queue/analyses-worker'
 import { createQueueCounter } from '@stems/queue/counts'
 import { createLibraryIndex } from '@stems/queue/library-index'
 import { createQuarantine } from '@stems/queue/quarantine'
@@ -99,7 +99,11 @@ export const startConsumers = (options: ConsumersOptions) => {
     onSaved: notify?.saved,
     save: atWork.watch(saveStem),
   })
-  const analyses = startAnalyses(options, queue)
+  const thread = options.analysisThread
+  const onAnalysed = createLibraryIndex(statusRedis, prefix).touch
+  const analyses =
+    thread &&
+    createAnalysesWorker({ ...queue, analyse: createAnalyseSeparation({ store, thread, metrics, onAnalysed, log }) })
   watchdog.start()
   const stuck = createStuckFinder({ redis: statusRedis, prefix, attempts: config.attempts })
   const reconcile = startReconcile({ store, submitter, stuck, everyMs: config.reconcileMs, log })
@@ -143,17 +147,3 @@ export const startConsumers = (options: ConsumersOptions) => {
 }
 
 export type Consumers = ReturnType<typeof startConsumers>
-
-const startAnalyses = (
-  { statusRedis: redis, config, store, metrics, analysisThread: thread, log }: ConsumersOptions,
-  queue: Omit<AnalysesWorkerOptions, 'analyse'>,
-) => {
-  if (!thread) return undefined
-  return createAnalysesWorker({
-    ...queue,
-    analyse: createAnalyseSeparation({
-      ...{ store, thread, metrics, log },
-      onAnalysed: createLibraryIndex(redis, config.queuePrefix).touch,
-    }),
-  })
-}

@@ -51,7 +51,7 @@ const ownSubmitter = createSubmitter({
 const metrics = createWorkerMetrics()
 const gate = createProviderGate({ log })
 const openProviderApi = async (api: NonNullable<typeof config.providerApi>) => {
-  const { createAskLimit } = await import('@stems/queue/ask-limit') // loaded only when the provider is asked
+  const { createAskLimit } = await import('@stems/queue/rate-limit') // loaded only when the provider is asked
   return createProviderApi({
     ...api,
     allowPrivate: config.allowPrivate,

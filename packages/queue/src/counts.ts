@@ -1,7 +1,6 @@
-import type { Queue } from 'bullmq'
 import { readLastHour } from './ended-jobs.ts'
 import { QUEUES } from './jobs.ts'
-import { openQueue } from './open-queue.ts'
+import { openQueues } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** Jobs per queue and state. */
@@ -25,11 +24,10 @@ export type Backlog = {
  * @param redis a connection that fails fast; it stays the caller's to close
  */
 export const createQueueCounter = (redis: RedisConnection, prefix: string) => {
-  const queues = Object.values(QUEUES).map((name) => openQueue(redis, prefix, name))
-  const queueOf = (name: WorkedQueue) => queues.find((queue) => queue.name === name) as Queue
+  const queues = openQueues({ redis, prefix })
 
   const backlogOf = async (name: WorkedQueue): Promise<Backlog> => {
-    const queue = queueOf(name)
+    const queue = queues[name]
     const [counts, isPaused, isMaxed] = await Promise.all([
       queue.getJobCounts('waiting', 'prioritized'),
       queue.isPaused(),
@@ -45,8 +43,8 @@ export const createQueueCounter = (redis: RedisConnection, prefix: string) => {
   return {
     /** @throws when Redis is away */
     count: async (): Promise<QueueCounts> => {
-      const counts = await Promise.all(queues.map((queue) => queue.getJobCounts()))
-      return Object.fromEntries(queues.map((queue, index) => [queue.name, counts[index] ?? {}]))
+      const counted = Object.values(queues).map(async (queue) => [queue.name, await queue.getJobCounts()])
+      return Object.fromEntries(await Promise.all(counted))
     },
     /**
      * What waits for workers, queue by queue.
@@ -60,7 +58,7 @@ export const createQueueCounter = (redis: RedisConnection, prefix: string) => {
      * @throws while Redis is disconnected
      */
     stemsOfLastHour: async (): Promise<{ saved: number; failed: number }> => {
-      const { completed, failed } = await readLastHour(queueOf(QUEUES.stems))
+      const { completed, failed } = await readLastHour(queues.stems)
       return { saved: completed, failed }
     },
   }

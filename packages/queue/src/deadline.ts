@@ -19,16 +19,13 @@ export const withDeadline = async <T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> => {
   const controller = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const error = new DeadlineError(who, deadlineMs)
-      controller.abort(error)
-      reject(error)
-    }, deadlineMs)
-  })
+  const expired = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    controller.abort(new DeadlineError(who, deadlineMs))
+    expired.reject(controller.signal.reason)
+  }, deadlineMs)
   try {
-    return await Promise.race([work(controller.signal), expired])
+    return await Promise.race([work(controller.signal), expired.promise])
   } finally {
     clearTimeout(timer)
   }

@@ -1,4 +1,5 @@
 import { Queue } from 'bullmq'
+import { QUEUES } from './jobs.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** How a part of this package reaches the queues. */
@@ -33,3 +34,14 @@ export const openQueue = <Data = any, Result = any>(
   queue.on('error', () => {}) // the connection reports its own outages
   return queue as Queue<Data, Result>
 }
+
+/** Opens all queues, by name. */
+export const openQueues = ({ redis, prefix }: Pick<QueueAccess, 'redis' | 'prefix'>) => ({
+  separations: openQueue(redis, prefix, QUEUES.separations),
+  stems: openQueue(redis, prefix, QUEUES.stems),
+  quarantine: openQueue(redis, prefix, QUEUES.quarantine),
+  notifications: openQueue(redis, prefix, QUEUES.notifications),
+  analyses: openQueue(redis, prefix, QUEUES.analyses),
+})
+
+export type Queues = ReturnType<typeof openQueues>

@@ -28,15 +28,6 @@ export const createCapacityCheck = (
   queue: Queue,
   { limit = MOST_ENTRIES, maxBytes = MOST_BYTES }: Bounds,
 ) => {
-  const measure = async (id: string) => {
-    const [isHeld, entries, bytes] = (await redis.eval(MEASURE, 2, queue.toKey(id), queue.toKey('wait'), limit)) as [
-      number,
-      number,
-      number,
-    ]
-    return { isHeld: isHeld === 1, entries, bytes }
-  }
-
   /**
    * Is there something to let in, and room for it?
    *
@@ -44,10 +35,11 @@ export const createCapacityCheck = (
    * @throws {QuarantineFullError}
    */
   return async (id: string, bytes: number): Promise<boolean> => {
-    const held = await measure(id)
-    if (held.isHeld) return false
-    if (held.entries >= limit) throw new QuarantineFullError(`${held.entries} payloads`)
-    if (held.bytes + bytes > maxBytes) throw new QuarantineFullError(`${held.bytes} bytes of at most ${maxBytes}`)
+    const held = await redis.eval(MEASURE, 2, queue.toKey(id), queue.toKey('wait'), limit)
+    const [isHeld, entries, heldBytes] = held as [number, number, number]
+    if (isHeld === 1) return false
+    if (entries >= limit) throw new QuarantineFullError(`${entries} payloads`)
+    if (heldBytes + bytes > maxBytes) throw new QuarantineFullError(`${heldBytes} bytes of at most ${maxBytes}`)
     return true
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { waitFor } from '../../../test/support/wait-for.ts'
-import { createAskLimit } from '../src/ask-limit.ts'
+import { createAskLimit } from '../src/rate-limit.ts'
 import { awaitReady, connectImpatiently, disconnect } from '../src/redis.ts'
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {} }
