@@ -91,13 +91,14 @@ test('a second callback that names more stems while the first is being fetched a
 })
 
 test('a stem whose bytes have rotted in the store is fetched again when its separation is driven again', async () => {
-  const { post, provider, finished, folder, sha256 } = await startSystem()
+  const { post, provider, finished, folder, sha256, queue } = await startSystem()
   const callback = documentedPayload('separate-vocal', { files: provider.url, taskId: 'rotten' })
   const vocal = '/s/3d7021c9-fa8b-4eda-91d1-3b9297ddb172_Vocals.mp3'
   const instrumental = '/s/d92a13bf-c6f4-4ade-bb47-f69738435528_Instrumental.mp3'
   provider.behave(vocal, { kind: 'answer', status: 404 })
   await post(callback)
   await finished('rotten')
+  await waitFor('its job has ended', async () => (await queue('separations').getCompletedCount()) === 1)
   await writeFile(`${folder}/rotten/instrumental.mp3`, 'rot')
 
   await post(callback)
