@@ -39,7 +39,10 @@ export type System = {
   addIngress: (env?: Record<string, string>) => Promise<App>
   /** Starts a board, and asks it as its admin. */
   addBoard: (env?: Record<string, string>) => Promise<Board>
-  /** Posts a callback, with the token unless told otherwise. */
+  /**
+   * Posts a callback, with the token unless told otherwise. On a slow machine ingress sheds some, because its event loop is late: those
+   * are sent again, as the provider does.
+   */
   post: (body: unknown, options?: PostOptions) => Promise<{ status: number; body: Record<string, unknown> }>
   /** Waits for the manifest of a task. */
   finished: (taskId: string, matches?: (manifest: Manifest) => boolean) => Promise<Manifest>
@@ -64,6 +67,9 @@ export type Board = App & {
 export type BoardAnswer = any
 
 export type PostOptions = { path?: string; headers?: Record<string, string> }
+
+/** Does the detail of a 503 say that ingress has too much to do, whatever the callback is? */
+export const isShed = (detail: unknown): boolean => `${detail}`.startsWith('Too much to do right now.')
 
 const hasAllFacts = ({ stems }: ManifestWithAudio): boolean =>
   Object.values(stems).every((stem) => stem.status !== 'saved' || stem.audio !== undefined)
@@ -146,7 +152,10 @@ export const startSystem = async (options: SystemOptions = {}): Promise<System> 
     manifest,
     queue,
     post: (body, { path = `/callbacks/separation/${TOKEN}`, headers = {} } = {}) =>
-      postJson(ingress.url + path, body, headers),
+      waitFor('the callback is not shed', async () => {
+        const answer = await postJson(ingress.url + path, body, headers)
+        return isShed(answer.body.detail) ? undefined : answer
+      }),
     finished: (taskId, matches = () => true) =>
       waitFor(`the manifest of ${taskId}`, async () => {
         const found = await manifest(taskId)
