@@ -24,7 +24,7 @@ export const watchQueues = (redisUrl: string) => {
         return undefined
       }
     },
-    /** How many jobs have ended; saved stems leave their queue at once. */
+    /** How many jobs have ended. */
     ended: async (): Promise<number> => {
       const counts = await Promise.all(worked.map((queue) => queue.getJobCountByTypes('completed', 'failed')))
       return counts.reduce((sum, count) => sum + count, 0)

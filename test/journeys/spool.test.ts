@@ -98,6 +98,7 @@ test('a submit that Redis carries out after its deadline, and the drain after it
   await finished('ghost')
   await waitFor('the spool is empty', async () => (await readdir(spoolDir)).length === 0)
   expect(await queue('separations').getJobCountByTypes()).toBe(1)
+  expect(await queue('stems').getJobCountByTypes()).toBe(12)
   expect(provider.hits('/s/07420749-29a2-4054-9b62-e6a6f8b90ccb_Vocals.mp3')).toBe(1)
 })
 

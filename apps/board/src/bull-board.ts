@@ -9,8 +9,7 @@ const BASE_PATH = '/queues'
 
 const DESCRIPTIONS = {
   separations: 'One job per separation: it plans a stem job for each link, waits for them and writes the manifest.',
-  stems:
-    'One job per stem: download, check, publish. Saved stems leave the queue. Failed ones have no attempts left or the file no longer exists.',
+  stems: 'One job per stem: download, check, publish. Those that failed have no tries left or cannot be helped.',
   quarantine: 'Verified callbacks of a shape that this version cannot read, kept whole. No worker takes them.',
   notifications: 'One job per event that the app behind NOTIFY_URL is told. /notifications sends again what failed.',
   analyses: 'One job per separation whose stems are home: it looks at their audio. Nothing waits for it.',

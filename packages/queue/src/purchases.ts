@@ -106,6 +106,10 @@ export const createPurchaseBook = (redis: RedisConnection, prefix: string) => {
   const keep = async (note: Note): Promise<void> => {
     await redis.set(keyOf(note.mark), JSON.stringify(note), 'EX', RETENTION_S)
   }
+  const replace = async (note: Note | undefined, next: Note): Promise<boolean> => {
+    const [before, after] = [note ? JSON.stringify(note) : '', JSON.stringify(next)]
+    return (await redis.eval(REPLACE, 1, keyOf(next.mark), before, after, RETENTION_S)) === 1
+  }
 
   return {
     keep,
@@ -115,21 +119,12 @@ export const createPurchaseBook = (redis: RedisConnection, prefix: string) => {
       if (isNoted) return undefined
       const earlier = await read(note.mark)
       if (earlier && (!again || isBeingBought(earlier))) return earlier
-      const taken = await redis.eval(
-        REPLACE,
-        1,
-        keyOf(note.mark),
-        earlier ? JSON.stringify(earlier) : '',
-        JSON.stringify(note),
-        RETENTION_S,
-      )
-      return taken === 1 ? undefined : { ...note, state: 'buying' } // another was quicker
+      const isTaken = await replace(earlier, note)
+      return isTaken ? undefined : { ...note, state: 'buying' } // another was quicker
     },
     /** @returns the note that has taken its place meanwhile, where one has; then nothing is changed */
     change: async (note: Note, next: Note): Promise<Note | undefined> => {
-      const key = keyOf(note.mark)
-      const isChanged = await redis.eval(REPLACE, 1, key, JSON.stringify(note), JSON.stringify(next), RETENTION_S)
-      return isChanged === 1 ? undefined : read(note.mark)
+      return (await replace(note, next)) ? undefined : read(note.mark)
     },
     cancel: async (note: Note): Promise<void> => {
       await redis.eval(REPLACE, 1, keyOf(note.mark), JSON.stringify(note), '', 0)

@@ -8,7 +8,7 @@ import { createConsumer } from './consumer.ts'
 import { RetryableError, readFailure, toQueueError } from './failure.ts'
 import { QUEUES, type StemJob, type StemResult } from './jobs.ts'
 import type { Log, RedisConnection } from './redis.ts'
-import { keepStems } from './retention.ts'
+import { keepStems, trimSavedStems } from './retention.ts'
 import { createSeal } from './seal.ts'
 import { type Telemetry, telling } from './telemetry.ts'
 
@@ -54,6 +54,7 @@ const LONGEST_BACKOFF_MS = 15 * 60_000
 const LONGEST_STORE_WAIT_MS = 60_000
 const LONGEST_BUSY_WAIT_MS = 60_000
 const LOGS_PER_JOB = 20
+const TRIM_EVERY = 1000
 const PROGRESS_INTERVAL_MS = 500
 
 /** Takes stems from the queue and gives each to `save`, with as many attempts as the job allows. */
@@ -98,23 +99,19 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
     backoffMs(job.attemptsStarted, options.backoffMs, LONGEST_BUSY_WAIT_MS, retryAfterMs)
 
   // A host that is busy is no fault of the stem either. It waits for as long as the file lives.
-  const awaitHost = async (job: StoredStem, reason: BusyHostError, token?: string): Promise<never> => {
+  const awaitHost = (job: StoredStem, reason: BusyHostError, token?: string): Promise<never> => {
     const waitMs = busyBackoffMs(job, reason.retryAfterMs)
-    await tell(job, reason, waitMs)
-    await job.moveToDelayed(Date.now() + (waitBefore(waitMs, leftMs(job)) ?? waitMs), token)
-    throw new DelayedError() // no attempt is spent
+    return delay(job, reason, waitBefore(waitMs, leftMs(job)) ?? waitMs, token)
   }
 
-  // For eyes on the board only.
-  const tell = async (job: Job, reason: Error, waitMs: number): Promise<void> => {
+  // A store that takes nothing is no fault of the stem: it waits, however long.
+  const postpone = (job: StoredStem, reason: StemError, token?: string): Promise<never> =>
+    delay(job, reason, backoffMs(job.attemptsStarted, options.backoffMs, LONGEST_STORE_WAIT_MS), token)
+
+  // Spends no attempt. Why it waits is shown on the board.
+  const delay = async (job: StoredStem, reason: Error, waitMs: number, token?: string): Promise<never> => {
     const row = `${new Date().toISOString()} ${reason.message} Next try in ${Math.ceil(waitMs / 1000)} s.`
     await queue.addJobLog(job.id as string, row, LOGS_PER_JOB).catch(() => {})
-  }
-
-  // A store that takes nothing is no fault of the stem: it waits, however long, and spends no attempt.
-  const postpone = async (job: Job, reason: StemError, token?: string): Promise<never> => {
-    const waitMs = backoffMs(job.attemptsStarted, options.backoffMs, LONGEST_STORE_WAIT_MS)
-    await tell(job, reason, waitMs)
     await job.moveToDelayed(Date.now() + waitMs, token)
     throw new DelayedError()
   }
@@ -139,6 +136,15 @@ export const createStemsWorker = (options: StemsWorkerOptions) => {
   })
   for (const event of ['active', 'completed', 'failed'] as const) worker.on(event, onActivity)
   const queue = limitOverAllWorkers(options)
+
+  let ended = 0
+  const trim = (): void => {
+    const isDue = ended++ % TRIM_EVERY === 0
+    if (isDue)
+      trimSavedStems(redis, queue).catch((error: Error) => log.debug({ error: error.message }, 'stems.not_trimmed'))
+  }
+  trim()
+  worker.on('completed', trim)
 
   return {
     /** Takes no new work; what runs goes on. */

@@ -12,7 +12,7 @@ import type { QueueAccess } from './open-queue.ts'
 import type { RedisConnection } from './redis.ts'
 import { createReplicas } from './replicas.ts'
 import { createResentBox, REGISTERED, type ResentBox } from './resent.ts'
-import { createSeal } from './seal.ts'
+import { createSeal, type Seal } from './seal.ts'
 import { type Telemetry, telling } from './telemetry.ts'
 
 /** `accepted`: there is work to do. `duplicate`: all that the callback says is known already. */
@@ -52,7 +52,7 @@ export const createSubmitter = ({ redis, prefix, deadlineMs, telemetry }: Submit
   const { seal } = createSeal(redis, prefix)
   const replicated = createReplicas(redis, prefix)
   const context: Context = {
-    ...{ redis, queue, replicated },
+    ...{ redis, queue, replicated, seal },
     inbox: createResentBox(redis, prefix),
     index: createLibraryIndex(redis, prefix),
   }
@@ -83,7 +83,7 @@ export const createSubmitter = ({ redis, prefix, deadlineMs, telemetry }: Submit
      * @throws as `submit` does
      */
     replay: (taskId: string, remembered: () => Promise<Separation | undefined>): Promise<ReplayAnswer> =>
-      within((signal) => replicated(() => replay(context, taskId, () => sealed(remembered, seal), signal))),
+      within((signal) => replicated(() => replay(context, taskId, remembered, signal))),
     /**
      * Runs a separation with a callback from the quarantine, whatever is known of it.
      *
@@ -103,6 +103,7 @@ type Context = {
   redis: RedisConnection
   queue: Queue<SeparationJob, SeparationResult>
   replicated: ReturnType<typeof createReplicas>
+  seal: Seal['seal']
   inbox: ResentBox
   index: LibraryIndex
 }
@@ -269,18 +270,10 @@ const replay = async (
     await expectTask(context, taskId, async () => false, signal) // it has no link to download from, so the provider is asked
     return 'driven'
   }
-  const separation = job?.data.separation ?? (await remembered())
+  const separation = job?.data.separation ?? (await remembered().then((found) => found && context.seal(found)))
   if (!separation) return 'unknown'
   await runAgain(context, separation, signal)
   return 'driven'
-}
-
-const sealed = async (
-  remembered: () => Promise<Separation | undefined>,
-  seal: (separation: Separation) => Promise<Separation>,
-): Promise<Separation | undefined> => {
-  const separation = await remembered()
-  return separation && seal(separation)
 }
 
 // The same content needs one place in the inbox, however often it is sent.

@@ -61,6 +61,9 @@ export const createWaitingTime = (redis: RedisConnection, prefix: string, now: (
     return (perMs > 0 ? backlog / perMs : Math.max(0, await readAgeMs(queue, at))) / 1000
   }
 
+  const ofEachQueue = (seconds: (queue: Queue) => Promise<number>): Promise<WaitingTime[]> =>
+    Promise.all(queues.map(async (queue) => ({ queue: queue.name, seconds: await seconds(queue) })))
+
   return {
     /**
      * The waiting time of each queue: what waits, divided by the rate of the last minutes. When nothing has ended in them, as
@@ -68,20 +71,13 @@ export const createWaitingTime = (redis: RedisConnection, prefix: string, now: (
      *
      * @throws when Redis is away
      */
-    read: (): Promise<WaitingTime[]> =>
-      Promise.all(queues.map(async (queue) => ({ queue: queue.name, seconds: await readSeconds(queue) }))),
+    read: () => ofEachQueue(readSeconds),
     /**
      * How long the next job in turn of each queue has been waiting already; 0 when nothing waits.
      *
      * @throws when Redis is away
      */
-    readOldest: (): Promise<WaitingTime[]> =>
-      Promise.all(
-        queues.map(async (queue) => ({
-          queue: queue.name,
-          seconds: Math.max(0, await readAgeMs(queue, now())) / 1000,
-        })),
-      ),
+    readOldest: () => ofEachQueue(async (queue) => Math.max(0, await readAgeMs(queue, now())) / 1000),
   }
 }
 
