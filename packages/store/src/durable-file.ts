@@ -62,8 +62,30 @@ export const linkDurably = async (from: string, to: string): Promise<boolean> =>
 // What file systems without hard links answer (exFAT, some network mounts).
 const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
-/** Makes the names in a directory survive a power cut. */
-export const syncDirectory = async (path: string): Promise<void> => {
+/**
+ * Makes the names in a directory survive a power cut. Who asks while another sync of the same directory is under way shares the
+ * next one with all who do: a disk takes as long for twelve names as for one.
+ */
+export const syncDirectory = (path: string): Promise<void> => {
+  const shared = nextSyncs.get(path)
+  if (shared !== undefined) return shared
+  const next = (runningSyncs.get(path) ?? Promise.resolve()).then(() => {
+    nextSyncs.delete(path)
+    const sync = syncNow(path)
+    const running = sync
+      .catch(() => {})
+      .then(() => void (runningSyncs.get(path) === running && runningSyncs.delete(path)))
+    runningSyncs.set(path, running)
+    return sync
+  })
+  nextSyncs.set(path, next)
+  return next
+}
+
+const runningSyncs = new Map<string, Promise<void>>()
+const nextSyncs = new Map<string, Promise<void>>()
+
+const syncNow = async (path: string): Promise<void> => {
   const directory = await open(path, 'r')
   await directory.sync().finally(() => directory.close())
 }
