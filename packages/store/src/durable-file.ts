@@ -10,22 +10,23 @@ import { exists, ignoreMissing } from './missing.ts'
  * @param path its directory exists
  * @param options.mode who may read it
  * @param options.partsFolder where it lies until it is whole, on the same file system; beside `path` unless given
+ * @param options.isSynced false for what need not survive a power cut
  */
 export const writeDurably = async (
   path: string,
   text: string,
-  { mode = 0o644, partsFolder = dirname(path) } = {},
+  { mode = 0o644, partsFolder = dirname(path), isSynced = true } = {},
 ): Promise<void> => {
   const temporary = join(partsFolder, `${basename(path)}.${randomUUID()}.part`)
   try {
     const file = await open(temporary, 'wx', mode)
     try {
       await file.writeFile(text)
-      await file.sync()
+      if (isSynced) await file.sync()
     } finally {
       await file.close()
     }
-    await renameDurably(temporary, path)
+    await (isSynced ? renameDurably : rename)(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
     throw error

@@ -6,7 +6,8 @@ import { makeFolder, writeDurably } from './durable-file.ts'
 import { parseJson } from './stored-json.ts'
 
 /**
- * One small file for each separation that is being worked on, so that it can be driven again should Redis forget it.
+ * One small file for each separation that is being worked on, so that it can be driven again should Redis forget it. Not synced:
+ * it matters when Redis has lost its data, and not when this machine loses power in the same moment.
  *
  * @param folder holds the notes
  * @param partsFolder where they lie until they are whole
@@ -30,7 +31,8 @@ export const createOpenNotes = (folder: string, partsFolder: string) => {
       const note = noteOf(separation.taskId)
       await makeFolder(folder)
       await makeFolder(partsFolder)
-      await writeDurably(note, JSON.stringify(separation), { mode: 0o600, partsFolder }) // links as they came, secrets and all
+      const mode = 0o600 // links as they came, secrets and all
+      await writeDurably(note, JSON.stringify(separation), { mode, partsFolder, isSynced: false })
     },
     noteClosed: async (taskId: string): Promise<void> => rm(noteOf(taskId), { force: true }),
     listOpen: async (olderThanMs: number): Promise<Separation[]> => {
