@@ -1,6 +1,7 @@
 import { hasLinks, type Separation } from '@stems/domain/separation'
 import type { Change } from './adoption.ts'
 import type { Awaited, SeparationJob } from './jobs.ts'
+import type { Seal } from './seal.ts'
 
 /**
  * What became of a task that was registered.
@@ -37,13 +38,7 @@ const BUSY_MS = { least: 1000, most: 5000 }
  * One look of a registered task's own job: it asks, and either goes on with what it is told, or is to wait. The callback
  * wakes the job earlier, and one that brings links is not asked about any more.
  */
-export const createAwait = ({
-  awaiting,
-  seal,
-}: {
-  awaiting: Awaiting | undefined
-  seal: (separation: Separation) => Promise<Separation>
-}) => {
+export const createAwait = (awaiting: Awaiting | undefined, seal: Seal['seal']) => {
   const goOn = async ({ awaited: _over, ...job }: AwaitedJob, more: Partial<SeparationJob>, change: Change) => {
     await change({ ...job, ...more, run: job.run + 1 }, [])
     return { kind: 'go_on' } as const

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Heartbeat, heartbeatSchema } from '@stems/domain/heartbeat'
+import { execAll } from './exec.ts'
 import { isReady, type Log, type RedisConnection } from './redis.ts'
 
 /** A process counts as running for this long after its last heartbeat. */
@@ -68,12 +69,7 @@ export const startHeartbeat = ({ redis, prefix, version, describe, everyMs = EVE
       clearInterval(timer)
       await running
       if (!isReady(redis)) return
-      await redis
-        .multi()
-        .del(keys.of(id))
-        .zrem(keys.ids, id)
-        .exec()
-        .catch(() => {})
+      await execAll(redis.multi().del(keys.of(id)).zrem(keys.ids, id)).catch(() => {})
     },
   }
 }

@@ -2,8 +2,8 @@ import { type Job, type JobState, type JobsOptions, Queue } from 'bullmq'
 import { QUEUES } from './jobs.ts'
 import { openQueue, type QueueAccess } from './open-queue.ts'
 import { askRedis } from './queue-away-error.ts'
-import type { RedisConnection } from './redis.ts'
-import { type Telemetry, telling } from './telemetry.ts'
+import type { SubmitterOptions } from './submit.ts'
+import { telling } from './telemetry.ts'
 
 /** What the user's own app is told. */
 export type Notification = {
@@ -38,15 +38,7 @@ const notificationJobOptions = (id: string): JobsOptions => ({
  *
  * @param redis a patient connection; it stays the caller's to close
  */
-export const createAnnouncer = ({
-  redis,
-  prefix,
-  telemetry,
-}: {
-  redis: RedisConnection
-  prefix: string
-  telemetry?: Telemetry | undefined
-}) => {
+export const createAnnouncer = ({ redis, prefix, telemetry }: Omit<SubmitterOptions, 'deadlineMs'>) => {
   const queue = new Queue<NotificationJob, NotificationResult>(QUEUES.notifications, {
     connection: redis,
     prefix,

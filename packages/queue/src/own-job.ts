@@ -16,7 +16,7 @@ export const changeOwnJob = async <Data>(
   { hash, fields }: { hash: string; fields: string[] },
 ): Promise<void> => {
   const changed = await redis.eval(CHANGE, 3, lockKeyOf(job), keyOf(job), hash, token, JSON.stringify(data), ...fields)
-  if (changed !== 1) throw new TakenOverError()
+  if (changed !== 1) throw new Error(TAKEN_OVER)
   job.data = data
 }
 
@@ -25,15 +25,10 @@ export const changeOwnJob = async <Data>(
  * @throws when another worker has taken the job over
  */
 export const confirmOwnJob = async (redis: RedisConnection, job: Job, token: string): Promise<void> => {
-  if ((await redis.get(lockKeyOf(job))) !== token) throw new TakenOverError()
+  if ((await redis.get(lockKeyOf(job))) !== token) throw new Error(TAKEN_OVER)
 }
 
-class TakenOverError extends Error {
-  constructor() {
-    super('another worker has taken this separation over')
-    this.name = 'TakenOverError'
-  }
-}
+const TAKEN_OVER = 'another worker has taken this separation over'
 
 const keyOf = ({ queueQualifiedName, id }: Job): string => `${queueQualifiedName}:${id}`
 const lockKeyOf = (job: Job): string => `${keyOf(job)}:lock`

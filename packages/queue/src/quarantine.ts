@@ -50,7 +50,8 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
   const seal = createSeal(redis, prefix)
   const replicated = createReplicas(redis, prefix)
 
-  const keepNow = async (entry: QuarantineJob): Promise<void> => {
+  const keepNow = async (entry: QuarantineJob, signal: AbortSignal): Promise<void> => {
+    signal.throwIfAborted()
     const payload = await seal.sealPayload(entry.payload)
     const kept = { ...entry, reason: wordsOf(entry.reason), payload }
     const id = idOf(kept)
@@ -104,14 +105,7 @@ export const createQuarantine = ({ redis, prefix, deadlineMs, ...bounds }: Quara
      * @throws when Redis did not acknowledge in time
      */
     keep: (entry: QuarantineJob): Promise<void> =>
-      withDeadline('Redis', deadlineMs, (signal) =>
-        replicated(() =>
-          oneAtATime(() => {
-            signal.throwIfAborted()
-            return keepNow(entry)
-          }),
-        ),
-      ),
+      withDeadline('Redis', deadlineMs, (signal) => replicated(() => oneAtATime(keepNow, entry, signal))),
     /**
      * How many payloads it holds.
      *

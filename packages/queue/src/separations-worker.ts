@@ -87,7 +87,7 @@ export const createSeparationsWorker = ({
   const seal = createSeal(redis, prefix)
   const resent = createResentBox(redis, prefix)
   const merge = createAdoption({ resent, seal, readback, canAsk: awaiting?.canAsk ?? false })
-  const awaitTask = createAwait({ awaiting, seal: seal.seal })
+  const awaitTask = createAwait(awaiting, seal.seal)
   const arrive = createArrivals()
   const index = createLibraryIndex(redis, prefix)
 
