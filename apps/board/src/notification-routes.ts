@@ -132,7 +132,7 @@ const sendAll = async ({ sendFailedAgain }: ListedNotifications, request: Fastif
 const sendOne = async ({ sendAgain }: ListedNotifications, request: FastifyRequest): Promise<void> => {
   const { id } = request.params as { id: string }
   const answer = ID.test(id) ? await sendAgain(id) : 'unknown'
-  if (answer === 'unknown') throw refusal(404, 'Nobody here knows a notification of this id.')
+  if (answer === 'unknown') throw refusal(404, 'No notification with this ID.')
   if (answer === 'running') throw refusal(409, 'This notification is about to be sent anyway.')
   request.log.info({ notification: id }, 'notification.sent_again')
 }

@@ -18,7 +18,7 @@ const schema = {
   params: z.object({ taskId: z.string() }),
   response: {
     202: z.object({ task_id: z.string(), status: z.literal('driven') }),
-    404: problemResponse('Nobody here knows it'),
+    404: problemResponse('No separation with this ID'),
     409: problemResponse('It has not ended yet'),
     ...actionProblems,
   },
@@ -46,7 +46,7 @@ const replay = async ({ submitter, store }: ReplayOptions, taskId: string, log: 
   }
   const isTaskId = taskIdSchema.safeParse(taskId).success
   const answer = isTaskId ? await orQueueAway(submitter.replay(taskId, readSeparation)) : 'unknown'
-  if (answer === 'unknown') throw refusal(404, 'Nobody here knows a separation of this id.')
+  if (answer === 'unknown') throw refusal(404, 'No separation with this ID.')
   if (answer === 'running') throw refusal(409, 'This separation has not ended yet.')
   log.info({ taskId }, 'separation.replayed')
 }

@@ -78,7 +78,7 @@ test('audio facts appear on the page of a separation that has ended, once a work
   expect(await html('stem-vocal')).toContain('<svg')
 })
 
-test('what has ended and did not change is not read from the store again while somebody looks', async () => {
+test('an ended separation that has not changed is not read from the store again for an open page', async () => {
   const board = await startBoard(redisUrl)
   startWorker(board, redisUrl)
   await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:' }))
@@ -97,7 +97,7 @@ test('what has ended and did not change is not read from the store again while s
   expect(reads).toBe(1)
 })
 
-test('a viewer is shown no action, whoever else looks', async () => {
+test('a viewer is shown no action while an admin has the same page open', async () => {
   const board = await startBoard(redisUrl)
   startWorker(board, redisUrl)
   await startSubmitter(board, redisUrl)(separationOf('task-1', { vocal: 'ok:' }))

@@ -16,5 +16,5 @@ export const identifyAudio = async (path: string): Promise<AudioType> => {
   if (type?.mime.startsWith('audio/')) return { extension: type.ext, contentType: type.mime }
   const found = type ? `a file of type ${type.mime}` : 'something that is no audio, perhaps an error page'
   const verdict = type && type.mime !== 'application/xml' ? 'never' : 'refresh-url' // buckets say in XML that a link has expired
-  throw new StemError('not_audio', verdict, `the far side answered 200 and sent ${found}.`)
+  throw new StemError('not_audio', verdict, `the remote host answered 200 and sent ${found}.`)
 }

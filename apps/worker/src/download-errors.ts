@@ -37,15 +37,15 @@ const explainRequestFailure = (failure: RequestFailure, bytes: number): StemErro
  */
 export const explainStatus = (status: number, host: string, retryAfter?: string): StemError => {
   if ([401, 403, 404, 410].includes(status)) {
-    const message = `the far side answered ${status}: the link is dead or the file is deleted.`
+    const message = `the remote host answered ${status}: the link is dead or the file is deleted.`
     return new StemError('gone', 'refresh-url', message)
   }
   const retryAfterMs = parseRetryAfter(retryAfter)
   if (status === 429 || (status === 503 && retryAfterMs)) return new BusyHostError(status, host, retryAfterMs)
   if (status >= 400 && status < 500 && status !== 408 && status !== 425) {
-    return new StemError('refused', 'never', `the far side answered ${status} and will not answer otherwise.`)
+    return new StemError('refused', 'never', `the remote host answered ${status} and will not answer otherwise.`)
   }
-  return new StemError('unavailable', 'later', `the far side answered ${status}.`)
+  return new StemError('unavailable', 'later', `the remote host answered ${status}.`)
 }
 
 const causes = (error: unknown): Error[] => (error instanceof Error ? [error, ...causes(error.cause)] : [])

@@ -24,7 +24,7 @@ export const createWatchdog = ({ counter, stuckMs, isLeftAlone, log }: WatchdogO
   const look = async (): Promise<void> => {
     const backlogs = await counter.backlogs().catch(() => undefined)
     const now = performance.now()
-    // Redis is away, and a restart would not help. Or nobody looked for long: the process was paused, and so was its work.
+    // Redis is away, and a restart would not help. Or the last look was long ago: the process was paused, and so was its work.
     if (!backlogs || now - lookedAt > stuckMs / 2) idleSince.clear()
     lookedAt = now
     const reasons: string[] = []

@@ -13,7 +13,7 @@ const backlog = (waiting: number, { queue = 'stems', isHeld = false }: Partial<B
   { queue, waiting, isHeld },
 ]
 
-/** A watchdog, and somebody who says what waits; `undefined` while Redis is away. */
+/** A watchdog, and the jobs that wait; `undefined` while Redis is disconnected. */
 const startWatchdog = (given: Backlog[] | undefined = []) => {
   const found = { backlogs: given as Backlog[] | undefined, isLeftAlone: false }
   const lines: { level: string; msg: string }[] = []
@@ -80,7 +80,7 @@ test('work on one queue does not hide that the other one stands still', async ()
 
 test.each<[string, Backlog[]]>([
   ['nothing waits', backlog(0)],
-  ['nobody may take what waits', backlog(7, { isHeld: true })],
+  ['no worker may take the jobs that wait', backlog(7, { isHeld: true })],
 ])('the window starts anew when for one look %s', async (_when, between) => {
   const { pass } = startWatchdog(backlog(7))
   await pass(WINDOW_MS - LOOK_MS)

@@ -35,7 +35,7 @@ const TIMEOUT_MS = 15_000
 
 /**
  * Asks the small API of one configured host, under the same guard as every other request. No redirect is followed, so that an
- * authorization reaches nobody but the host it is meant for: its status is the reply.
+ * authorization reaches only the host it is meant for: the status of a redirect is the reply.
  *
  * @returns a function that throws {@link BlockedUrlError} when the URL, or the address that its name leads to, is not allowed,
  * and {@link RequestFailure} when no whole reply comes; it names the host, and nothing else of the request

@@ -91,7 +91,7 @@ export const createLibraryPages = ({ redis, prefix, deadlineMs }: QueueAccess) =
   /** Each throws {@link QueueAwayError} when Redis does not answer. */
   return {
     /**
-     * A page of the list. One who goes from page to page misses no separation that was there, with the status that is asked
+     * A page of the list. Going from page to page misses no separation that was there, with the status that is asked
      * for, from the first page to the last: its place in the index never changes.
      */
     page: (query: LibraryQuery) => ask(() => readEitherWay(query)),

@@ -49,7 +49,7 @@ const fill = async (make: (taskId: string) => Separation, { fails = false } = {}
       globalConcurrency: undefined,
       backoffMs: 1,
       save: async ({ stem, url }) => {
-        if (fails) throw new StemError('gone', 'never', `the far side answered 404 to ${url.slice(0, 60)}.`)
+        if (fails) throw new StemError('gone', 'never', `the remote host answered 404 to ${url.slice(0, 60)}.`)
         const saved = { file: `${stem}.mp3`, bytes: 6_000_000, sha256: 'a'.repeat(64), content_type: 'audio/mpeg' }
         return { status: 'saved', ...saved, source_url: url, saved_at: new Date().toISOString() }
       },

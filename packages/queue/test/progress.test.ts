@@ -31,7 +31,7 @@ test('tells how stems ended, and after how many attempts, when their own jobs ar
     backoffMs: 1,
     save: async ({ stem, url }, { number }) => {
       if (stem === 'vocal' && number === 1) throw new StemError('interrupted', 'later', 'the file server answered 500.')
-      if (stem === 'drums') throw new StemError('gone', 'never', 'the far side answered 404.')
+      if (stem === 'drums') throw new StemError('gone', 'never', 'the remote host answered 404.')
       const saved = { file: 'vocal.mp3', bytes: 7, sha256: 'a'.repeat(64), content_type: 'audio/mpeg' }
       return { status: 'saved', ...saved, source_url: url, saved_at: new Date().toISOString() }
     },
@@ -61,7 +61,7 @@ test('tells how stems ended, and after how many attempts, when their own jobs ar
     { stem: 'vocal', state: 'completed', bytes: 7, total: 7, attempts: 2, lastError: null },
     {
       ...{ stem: 'drums', state: 'failed', bytes: null, total: null, attempts: 1 },
-      lastError: { code: 'gone', message: 'the far side answered 404.' },
+      lastError: { code: 'gone', message: 'the remote host answered 404.' },
     },
   ])
 })

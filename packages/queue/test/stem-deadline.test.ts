@@ -49,7 +49,7 @@ const startAt = async (leftMs: number, failure: Error) => {
   return { endsAs, tries: () => tries }
 }
 
-const busy = () => new StemError('unavailable', 'later', 'the far side answered 503.', { retryAfterMs: HOUR })
+const busy = () => new StemError('unavailable', 'later', 'the remote host answered 503.', { retryAfterMs: HOUR })
 
 test('a wait that ends in time is as long as the far side wishes', async () => {
   const { endsAs } = await startAt(20 * 24 * HOUR, busy())
@@ -66,7 +66,7 @@ test('a wait that would end after the deadline ends before it', async () => {
 test('after the deadline a failure is the last: gone, with what happened and why nobody tries again', async () => {
   const { endsAs, tries } = await startAt(0, busy())
   const job = await endsAs('failed')
-  expect(job.failedReason).toMatch(/^gone: the far side answered 503\. The 14 days .* are over/)
+  expect(job.failedReason).toMatch(/^gone: the remote host answered 503\. The 14 days .* are over/)
   expect(tries()).toBe(1)
 })
 

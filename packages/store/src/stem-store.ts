@@ -33,7 +33,7 @@ export type Part = {
    * Keeps the first bytes of what is there, forgets the others, and notes what a later attempt needs to go on from them.
    * In this order: a note must never vouch for bytes of another file.
    *
-   * @param validator nobody can go on from this part where there is none
+   * @param validator without it, no later attempt can continue this partial download
    */
   note: (keptBytes: number, url: string, validator: Validator | undefined) => Promise<void>
   /**

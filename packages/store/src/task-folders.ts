@@ -17,7 +17,7 @@ export const createTaskFolders = (root: string) => {
 
   const make = async (folder: string): Promise<void> => {
     await makeFolder(folder).catch(async (error: Error) => {
-      await rmdir(folder).catch(() => {}) // whoever finds it there takes it for one that is on the disk
+      await rmdir(folder).catch(() => {}) // else the next write would take it for one that is on the disk
       throw error
     })
   }
