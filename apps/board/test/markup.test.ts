@@ -1,6 +1,8 @@
 import { expect, inject, test } from 'vitest'
 import { startHostileBoard } from './hostile-board.ts'
 import { OUR_SCRIPTS } from './our-scripts.ts'
+import { startBoard } from './start-board.ts'
+import { separationOf, startSubmitter, startWorker } from './start-worker.ts'
 
 test('what strangers write is text on every page: messages, stem names, errors, reasons, payloads and their keys', async () => {
   const board = await startHostileBoard(inject('redisUrl'))
@@ -16,6 +18,18 @@ test('what strangers write is text on every page: messages, stem names, errors, 
     )
     expect(page, path).not.toContain('<svg')
     for (const tag of page.match(/<[^>]*>/g) ?? []) expect(tag).not.toMatch(/ on\w+=/)
+  }
+})
+
+test('between the tags of a page is text for people, and no escape sequence', async () => {
+  const board = await startBoard(inject('redisUrl'))
+  startWorker(board, inject('redisUrl'))
+  await startSubmitter(board, inject('redisUrl'))(separationOf('task-1', { vocal: 'ok:', drums: 'gone:dead' }))
+  await expect.poll(async () => (await board.get('/')).text()).toContain('partial')
+  for (const path of ['/', '/overview', '/quarantine', '/notifications', '/separations/task-1']) {
+    const page = (await (await board.get(path)).text()).replaceAll(OUR_SCRIPTS, '')
+    expect(page, path).toContain('</html>')
+    expect(page, path).not.toMatch(/\\[nrtu]|\$\{|undefined|\[object/)
   }
 })
 

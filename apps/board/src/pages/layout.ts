@@ -72,6 +72,7 @@ const refreshing = (isLive: boolean): string => {
 
 const blocksHtml = (blocks: Block[]): string => html`<p id="live-state" role="status" hidden></p>
 <div id="blocks">
-!${blocks.map(({ id, html: inner }) => html`<div class="block" id="${id}">!${inner}</div>\n`)}</div>`
+!${blocks.map(({ id, html: inner }) => html`<div class="block" id="${id}">!${inner}</div>`)}
+</div>`
 
 const quarantineLink = (quarantined: number): string => html`<a href="/quarantine">Quarantine (${quarantined})</a> `
